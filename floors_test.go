@@ -1,0 +1,119 @@
+// SPDX-FileCopyrightText: The Solekey authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package house_test holds the module to its drawing: rooms, floors, walls, guests and words.
+//
+// This file is the policy. It is read by people first: a package that is not drawn here does not enter the
+// module, and a rule is changed here, in the open, or not at all. floors_rules_test.go holds the rules, pure
+// functions over a description of the packages; floors_read_test.go makes that description from the source;
+// floors_breaks_test.go breaks every kind of rule once on purpose.
+package house_test
+
+import "testing"
+
+// module is the import path that all rooms begin with.
+const module = "github.com/solekey/solekey"
+
+// house is the drawing that this module is held to.
+var house = drawing{
+	// Who may import whom: only what stands on a lower number, never what stands on the same one.
+	floors: map[string]int{
+		// words, primitives, formats, proofs, sealing: what every party shares
+		"protocol":           1,
+		"protocol/canonical": 2,
+		"protocol/keys":      2,
+		"protocol/blob":      2,
+	},
+
+	// Rooms below these paths are exempt from floors and walls, and nobody but they and tests imports them:
+	// what stands a whole world of devices and providers up has to know all of them.
+	stage: []string{"test", "bench"},
+
+	walls: []wall{
+		{
+			because: "the provider must be unable to open what it keeps",
+			from:    []string{"provider", "cmd/solekeyd"},
+			reaches: []string{"protocol/seal", "device"},
+		},
+		{
+			because: "the provider must be unable to open what it keeps",
+			from:    []string{"provider"},
+			imports: []string{"crypto/aes", "crypto/cipher", "crypto/hpke", "crypto/mlkem"},
+		},
+		{
+			because: "a watcher must not trust what it watches",
+			from:    []string{"watch"},
+			reaches: []string{"provider", "device", "custody", "protocol/seal"},
+		},
+		{
+			because: "devices, provider, custodians and watchers meet in the protocol only",
+			from:    []string{"device"},
+			reaches: []string{"provider", "custody", "watch"},
+		},
+		{
+			because: "devices, provider, custodians and watchers meet in the protocol only",
+			from:    []string{"provider"},
+			reaches: []string{"device", "custody", "watch"},
+		},
+		{
+			because: "devices, provider, custodians and watchers meet in the protocol only",
+			from:    []string{"custody"},
+			reaches: []string{"device", "provider", "watch"},
+		},
+		{
+			because: "formats know no clock, disk or network: they take the time and return the bytes",
+			from:    []string{"protocol"},
+			imports: []string{"net", "os", "log", "database/sql"},
+		},
+		{
+			because: "storage keeps bytes without meaning",
+			from:    []string{"storage"},
+			reaches: []string{"device", "provider", "custody", "watch", "protocol/seal", "protocol/ledger", "protocol/snapshot"},
+		},
+	},
+
+	// Third-party modules and who may import them. Tests everywhere may also import the ones marked so.
+	guests: map[string]guest{
+		"filippo.io/mldsa":                {tests: true},
+		"github.com/rogpeppe/go-internal": {tests: true},
+		"pgregory.net/rapid":              {tests: true},
+		"github.com/fxamacker/cbor/v2":    {rooms: []string{"protocol/canonical"}},
+		"github.com/cloudflare/circl":     {rooms: []string{"protocol/keys"}},
+		"github.com/zeebo/blake3":         {rooms: []string{"device/tree"}},
+		"github.com/klauspost/compress":   {rooms: []string{"device/tree"}},
+		"modernc.org/sqlite":              {rooms: []string{"storage/sqlite"}},
+		"github.com/bytemare/opaque":      {rooms: []string{"provider/accounts", "device/client"}},
+	},
+
+	// Modules that talk to a database: only bytes-keepers and programs may know one.
+	drivers:     []string{"modernc.org/sqlite", "github.com/mattn/go-sqlite3", "github.com/jackc/pgx", "github.com/lib/pq"},
+	driverRooms: []string{"storage", "cmd"},
+
+	// What turns ciphertext into plaintext, and the one room that may call it.
+	openers: []string{
+		"crypto/hpke.Open", "crypto/hpke.NewRecipient",
+		"crypto/cipher.NewGCM", "crypto/cipher.NewGCMWithRandomNonce", "crypto/cipher.NewGCMWithNonceSize", "crypto/cipher.NewGCMWithTagSize",
+		"crypto/cipher.NewCTR", "crypto/cipher.NewCBCDecrypter", "crypto/cipher.NewOFB", "crypto/cipher.NewCFBDecrypter",
+		"golang.org/x/crypto/chacha20poly1305.New", "golang.org/x/crypto/chacha20poly1305.NewX",
+	},
+	openRooms: []string{"protocol/seal"},
+
+	// Names that say nothing.
+	vague: []string{"util", "utils", "common", "helper", "helpers", "base", "core", "types", "manager", "managers", "model", "models", "misc", "shared"},
+
+	fileLines:     500,
+	functionLines: 80,
+	wiringLines:   120,
+	wiringRooms:   []string{"cmd"},
+}
+
+// TestHouseStandsAsDrawn holds every package of the module to the drawing.
+func TestHouseStandsAsDrawn(t *testing.T) {
+	rooms, err := readRooms(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, complaint := range house.check(rooms) {
+		t.Error(complaint)
+	}
+}
