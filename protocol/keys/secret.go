@@ -1,0 +1,108 @@
+// SPDX-FileCopyrightText: The Solekey authors
+// SPDX-License-Identifier: Apache-2.0
+
+package keys
+
+import (
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+
+	"github.com/solekey/solekey/protocol"
+)
+
+// SecretSize is the length of a Secret in bytes.
+const SecretSize = 32
+
+// errSecret is what every attempt to marshal a secret gets.
+var errSecret = errors.New("a secret does not marshal")
+
+// hidden makes the types that embed it print as hidden, refuse to marshal, and
+// not comparable.
+type hidden struct{ _ [0]func() }
+
+// String returns a placeholder.
+func (hidden) String() string { return "(secret)" }
+
+// GoString returns a placeholder.
+func (hidden) GoString() string { return "(secret)" }
+
+// Format writes a placeholder whatever the verb, so that no verb reaches the
+// bytes by reflection.
+func (hidden) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("(secret)")) }
+
+// MarshalText fails.
+func (hidden) MarshalText() ([]byte, error) { return nil, errSecret }
+
+// MarshalJSON fails.
+func (hidden) MarshalJSON() ([]byte, error) { return nil, errSecret }
+
+// MarshalBinary fails.
+func (hidden) MarshalBinary() ([]byte, error) { return nil, errSecret }
+
+// MarshalCBOR fails.
+func (hidden) MarshalCBOR() ([]byte, error) { return nil, errSecret }
+
+// Secret is a symmetric secret of 32 uniformly random bytes.
+type Secret struct {
+	hidden
+	b [SecretSize]byte
+}
+
+// GenerateSecret returns a new random secret.
+func GenerateSecret() *Secret {
+	s := new(Secret)
+	_, _ = rand.Read(s.b[:]) // crypto/rand.Read never fails
+	return s
+}
+
+// NewSecret returns the secret that b, of SecretSize bytes, holds.
+func NewSecret(b []byte) (*Secret, error) {
+	if len(b) != SecretSize {
+		return nil, protocol.Errorf(protocol.KindUntrusted, "secret has %d bytes, want %d", len(b), SecretSize)
+	}
+	s := new(Secret)
+	copy(s.b[:], b)
+	return s, nil
+}
+
+// Expose returns a copy of the bytes. It is for sealing and for the device's
+// own secret file; whoever calls it answers for where the bytes go.
+func (s *Secret) Expose() []byte { return append([]byte(nil), s.b[:]...) }
+
+// Equal compares in constant time.
+func (s *Secret) Equal(other *Secret) bool {
+	return subtle.ConstantTimeCompare(s.b[:], other.b[:]) == 1
+}
+
+// Derive returns the secret that HKDF-SHA256 (RFC 5869) gives for the label,
+// a constant of the caller, and the public identifiers that bind it. Each part
+// is preceded by its length, so that no two lists of parts give one input.
+func (s *Secret) Derive(label string, ids ...[]byte) *Secret {
+	out := new(Secret)
+	copy(out.b[:], s.derive(label, SecretSize, ids))
+	return out
+}
+
+func (s *Secret) derive(label string, size int, ids [][]byte) []byte {
+	info := appendPart(nil, []byte("solekey/v1/derive"))
+	info = appendPart(info, []byte(label))
+	for _, id := range ids {
+		info = appendPart(info, id)
+	}
+	key, err := hkdf.Key(sha256.New, s.b[:], nil, string(info), size)
+	if err != nil {
+		panic("solekey: internal error: derive: " + err.Error())
+	}
+	return key
+}
+
+// appendPart appends a length of four bytes, big-endian, and the part.
+func appendPart(dst, part []byte) []byte {
+	n := uint32(len(part))
+	dst = append(dst, byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
+	return append(dst, part...)
+}

@@ -1,0 +1,248 @@
+// SPDX-FileCopyrightText: The Solekey authors
+// SPDX-License-Identifier: Apache-2.0
+
+package ledger
+
+import (
+	"github.com/solekey/solekey/protocol"
+	"github.com/solekey/solekey/protocol/keys"
+)
+
+// refuse returns the error of a rule that does not hold.
+func refuse(format string, args ...any) error {
+	return protocol.Errorf(protocol.KindUntrusted, format, args...)
+}
+
+// apply holds the body to its rules and changes the state.
+func (s *State) apply(e *Entry, times Times) error {
+	b := &e.f.Body
+	switch {
+	case b.AddDevice != nil:
+		return s.addDevice(e.f.Seq, b.AddDevice)
+	case b.RemoveDevice != nil:
+		return s.removeDevice(e.f.Seq, b.RemoveDevice)
+	case b.Grant != nil:
+		return s.grant(b.Grant)
+	case b.Rotate != nil:
+		return s.rotate(b.Rotate)
+	case b.CreateVault != nil:
+		return s.createVault(e.f.Seq, b.CreateVault)
+	case b.RotateVault != nil:
+		return s.rotateVault(e.f.Seq, b.RotateVault)
+	case b.SetProtection != nil:
+		return s.setProtection(b.SetProtection)
+	case b.AddRecovery != nil:
+		return s.addRecovery(e.f.Seq, b.AddRecovery)
+	case b.RemoveRecovery != nil:
+		return s.askRemoveRecovery(e, b.RemoveRecovery)
+	case b.Close != nil:
+		s.wait(e)
+		return nil
+	case b.Veto != nil:
+		_, err := s.takePending(b.Veto.Entry)
+		return err
+	case b.Complete != nil:
+		return s.complete(e, b.Complete, times)
+	case b.Name != nil:
+		return s.name(e.f.Prev, b.Name)
+	}
+	return refuse("a genesis stands only at the start")
+}
+
+// addMember enters a new member; what was removed stays removed, because its
+// identifier stays taken.
+func (s *State) addMember(m *Member) {
+	m.ID = m.Keys.ID()
+	m.Heads = map[protocol.VaultID]VaultHead{}
+	m.Wraps = map[uint64]protocol.Hash{}
+	m.Granted = map[protocol.VaultID]protocol.Hash{}
+	s.members[m.ID] = m
+}
+
+func (s *State) admit(k *keys.MemberKeys, kind Kind, most int) error {
+	if err := k.Check(); err != nil {
+		return err
+	}
+	if _, taken := s.members[k.ID()]; taken {
+		return refuse("member %s is or was in the account already", k.ID())
+	}
+	count := 0
+	for _, m := range s.members {
+		if m.Kind == kind {
+			count++
+		}
+	}
+	if count >= most {
+		return refuse("an account has at most %d of them", most)
+	}
+	return nil
+}
+
+func (s *State) addDevice(seq uint64, b *AddDevice) error {
+	if b.Role != protocol.RoleOwner && b.Role != protocol.RoleWriter {
+		return refuse("role %d is not known", b.Role)
+	}
+	if err := s.admit(&b.Device, KindDevice, MaxDevices); err != nil {
+		return err
+	}
+	s.addMember(&Member{Kind: KindDevice, Role: b.Role, Keys: b.Device, Added: seq})
+	return nil
+}
+
+func (s *State) addRecovery(seq uint64, b *AddRecovery) error {
+	if err := s.admit(&b.Keys, KindRecovery, MaxRecovery); err != nil {
+		return err
+	}
+	s.addMember(&Member{Kind: KindRecovery, Keys: b.Keys, Added: seq})
+	return nil
+}
+
+// removeDevice removes at once. Where the device held the account secret, a
+// rotation of it and of every vault is due before anything else.
+func (s *State) removeDevice(seq uint64, b *RemoveDevice) error {
+	m, ok := s.members[b.Device]
+	if !ok || m.Kind != KindDevice || !m.Present() {
+		return refuse("device %s is not in the account", b.Device)
+	}
+	if m.Owner() && len(s.holders()) == 1 {
+		return refuse("nobody could open the account any more")
+	}
+	for _, h := range b.Heads {
+		if _, ok := s.vaults[h.Vault]; !ok {
+			return refuse("vault %s is not in the ledger", h.Vault)
+		}
+		m.Heads[h.Vault] = h
+	}
+	owner := m.Owner()
+	m.Removed = seq
+	if owner {
+		s.rotationDue()
+	}
+	return nil
+}
+
+// rotationDue marks that a former holder knows the secrets in force.
+func (s *State) rotationDue() {
+	s.due = s.epoch > 0
+	for _, v := range s.vaults {
+		v.due = true
+	}
+}
+
+func (s *State) grant(b *Grant) error {
+	m, ok := s.members[b.Member]
+	if !ok || !m.Present() {
+		return refuse("member %s is not in the account", b.Member)
+	}
+	if m.Kind == KindDevice && m.Role == protocol.RoleWriter {
+		return s.grantWriter(m, b)
+	}
+	if !b.Vault.IsZero() || b.Epoch == 0 || b.Epoch != s.epoch {
+		return refuse("a holder is granted the account secret of the epoch in force, %d", s.epoch)
+	}
+	if _, has := m.Wraps[b.Epoch]; has {
+		return refuse("member %s has its grant already", b.Member)
+	}
+	m.Wraps[b.Epoch] = b.Wrap
+	return nil
+}
+
+func (s *State) grantWriter(m *Member, b *Grant) error {
+	if _, ok := s.vaults[b.Vault]; !ok || b.Epoch != 0 {
+		return refuse("a writer is granted vaults, and nothing else")
+	}
+	if _, has := m.Granted[b.Vault]; has {
+		return refuse("writer %s has vault %s already", b.Member, b.Vault)
+	}
+	m.Granted[b.Vault] = b.Wrap
+	return nil
+}
+
+// rotate demands that the recipients are exactly the present holders.
+func (s *State) rotate(b *Rotate) error {
+	if b.Epoch != s.epoch+1 {
+		return refuse("epoch %d does not follow %d", b.Epoch, s.epoch)
+	}
+	if (b.Epoch == 1) != b.Link.IsZero() {
+		return refuse("epoch %d has the wrong link", b.Epoch)
+	}
+	holders := s.holders()
+	if len(holders) != len(b.Wraps) {
+		return refuse("it names %d recipients, the account has %d holders", len(b.Wraps), len(holders))
+	}
+	for i, m := range holders {
+		if b.Wraps[i].Member != m.ID {
+			return refuse("its recipients are not the account's holders")
+		}
+	}
+	for i, m := range holders {
+		m.Wraps[b.Epoch] = b.Wraps[i].Wrap
+	}
+	s.epoch, s.due = b.Epoch, false
+	s.links = append(s.links, b.Link)
+	return nil
+}
+
+func (s *State) createVault(seq uint64, b *CreateVault) error {
+	if _, taken := s.vaults[b.Vault]; taken || b.Vault.IsZero() {
+		return refuse("vault %s is there already", b.Vault)
+	}
+	if s.epoch == 0 {
+		return refuse("there is no account secret yet")
+	}
+	if b.Category != protocol.CategoryBackups {
+		return refuse("category %d is not known", b.Category)
+	}
+	if len(s.vaults) >= MaxVaults {
+		return refuse("an account has at most %d vaults", MaxVaults)
+	}
+	if err := b.Key.Check(); err != nil {
+		return err
+	}
+	v := &Vault{ID: b.Vault, Category: b.Category, Created: seq}
+	v.Epochs = []VaultEpoch{{Key: b.Key, Secrets: b.Secrets, AccountEpoch: s.epoch, Since: seq}}
+	s.vaults[b.Vault] = v
+	return nil
+}
+
+func (s *State) rotateVault(seq uint64, b *RotateVault) error {
+	v, ok := s.vaults[b.Vault]
+	if !ok {
+		return refuse("vault %s is not in the ledger", b.Vault)
+	}
+	if b.Epoch != v.Epoch()+1 {
+		return refuse("epoch %d does not follow %d", b.Epoch, v.Epoch())
+	}
+	if err := b.Key.Check(); err != nil {
+		return err
+	}
+	v.Epochs = append(v.Epochs, VaultEpoch{Key: b.Key, Secrets: b.Secrets, AccountEpoch: s.epoch, Since: seq})
+	v.due = false
+	return nil
+}
+
+func (s *State) setProtection(b *SetProtection) error {
+	if b.Category != protocol.CategoryBackups || b.Level != protocol.LevelAdvanced {
+		return refuse("level %d for category %d is not known", b.Level, b.Category)
+	}
+	s.levels[b.Category] = b.Level
+	return nil
+}
+
+func (s *State) name(prev protocol.Hash, b *Name) error {
+	ref := NameRef{Epoch: b.Epoch, Prev: prev, Box: b.Box}
+	if b.Epoch == 0 || b.Epoch != s.epoch {
+		return refuse("a label is boxed under the account secret in force, epoch %d", s.epoch)
+	}
+	_, member := s.members[b.Member]
+	_, vault := s.vaults[b.Vault]
+	switch {
+	case member && b.Vault.IsZero():
+		s.lastName[string(b.Member[:])] = ref
+	case vault && b.Member.IsZero():
+		s.lastName[string(b.Vault[:])] = ref
+	default:
+		return refuse("it names nothing that is in the ledger")
+	}
+	return nil
+}

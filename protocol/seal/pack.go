@@ -1,0 +1,183 @@
+// SPDX-FileCopyrightText: The Solekey authors
+// SPDX-License-Identifier: Apache-2.0
+
+package seal
+
+import (
+	"encoding/binary"
+	"math/bits"
+
+	"github.com/solekey/solekey/protocol"
+)
+
+// Sizes of packs in bytes.
+const (
+	// PackTarget is the size a full pack is filled up to.
+	PackTarget = 16 << 20
+	// MaxPackSize is what a reader accepts; a frame may not split, and padding
+	// comes on top.
+	MaxPackSize = 24 << 20
+	// PackFloor is the smallest pack there is: a small run looks like any other.
+	PackFloor = 512 << 10
+	// BlockSize is the alignment at which parts of packs are fetched.
+	BlockSize = 128 << 10
+	// MaxFrames is the largest number of frames in a pack.
+	MaxFrames = 1 << 16
+	// FrameOverhead is how many bytes a sealed frame is longer.
+	FrameOverhead = tagSize
+)
+
+// packMagic begins every pack: the name of the format and its version.
+const packMagic = "SOLEKEY\x01"
+
+// Offsets of the clear header's fields, and of what follows it.
+const (
+	offAccount    = 8
+	offVault      = offAccount + 32
+	offEpoch      = offVault + 16
+	offRun        = offEpoch + 8
+	offWrap       = offRun + 16
+	offSalt       = offWrap + WrapSize
+	offCommitment = offSalt + saltSize
+	offLead       = offCommitment + commitmentSize
+	leadSize      = 8
+	// PackHeaderSize is the length of the header and the sealed lead.
+	PackHeaderSize = offLead + leadSize + tagSize
+)
+
+// Numbers of the nonces of a pack's parts: one counter, never repeated under one
+// key. Frames count from nonceFrames.
+const (
+	nonceLead = iota
+	nonceIndex
+	noncePadding
+	nonceFrames
+)
+
+// nonce returns the counter as 96 bits, big-endian.
+func nonce(number uint64) []byte {
+	n := make([]byte, nonceSize)
+	binary.BigEndian.PutUint64(n[nonceSize-8:], number)
+	return n
+}
+
+// PackHeader is the clear part of a pack. It is not verified: the pack's
+// statement says whose it is, and opening it checks every field.
+type PackHeader struct {
+	Account protocol.AccountID
+	Vault   protocol.VaultID
+	Epoch   uint64
+	Run     protocol.RunID
+	Wrap    []byte
+
+	raw []byte // PackHeaderSize bytes
+}
+
+// ParsePackHeader reads the first PackHeaderSize bytes of a pack.
+func ParsePackHeader(b []byte) (*PackHeader, error) {
+	if len(b) < PackHeaderSize {
+		return nil, protocol.Errorf(protocol.KindUntrusted, "parse pack: %d bytes are no header", len(b))
+	}
+	if string(b[:offAccount]) != packMagic {
+		if string(b[:offAccount-1]) == packMagic[:offAccount-1] {
+			return nil, protocol.Errorf(protocol.KindUnsupported, "parse pack: version %d is not known here", b[offAccount-1])
+		}
+		return nil, protocol.Errorf(protocol.KindUntrusted, "parse pack: it is no pack")
+	}
+	raw := append([]byte(nil), b[:PackHeaderSize]...)
+	h := &PackHeader{raw: raw, Wrap: raw[offWrap:offSalt], Epoch: binary.BigEndian.Uint64(raw[offEpoch:])}
+	copy(h.Account[:], raw[offAccount:])
+	copy(h.Vault[:], raw[offVault:])
+	copy(h.Run[:], raw[offRun:])
+	return h, nil
+}
+
+// packContext binds everything in the clear header that is not the key itself.
+func packContext(r *Run) Context {
+	return Context{Account: r.account, Vault: r.vault, Type: TypePack, ID: RunID32(r.id), Epoch: r.epoch}
+}
+
+// PackSize returns the size of a pack whose header, lead, frames and index take
+// content bytes: the least padded size that leaves room for a padding part,
+// moved up by steps. Padded sizes are Padmé's (Nikitin et al., 2019): the five
+// leading bits vary at 16 MiB, so a size tells a few bits and costs a few per cent.
+func PackSize(content, steps int) int {
+	size := padme(max(content+tagSize, PackFloor))
+	for range steps {
+		size = padme(size + 1)
+	}
+	return size
+}
+
+// padme rounds up to the next size of the set.
+func padme(n int) int {
+	e := bits.Len(uint(n)) - 1
+	s := bits.Len(uint(e))
+	mask := 1<<max(e-s, 0) - 1
+	return (n + mask) &^ mask
+}
+
+// Lead says where the parts of a pack lie. Numbers are in bytes.
+type Lead struct {
+	ContentEnd  int // end of the last sealed frame
+	IndexLength int // of the sealed index, at the end of the pack
+}
+
+// Pack opens the parts of one pack.
+type Pack struct {
+	lead Lead
+	open func(what string, number uint64, sealed []byte) ([]byte, error)
+}
+
+// OpenPack opens a pack's header and lead with its run. The commitment is
+// compared before anything else.
+func OpenPack(run *Run, h *PackHeader) (*Pack, error) {
+	if h.Account != run.account || h.Vault != run.vault || h.Epoch != run.epoch || h.Run != run.id {
+		return nil, errOpen("pack")
+	}
+	aead, commitment := derive(run.key, h.raw[offSalt:offCommitment], packContext(run))
+	if !committed(h.raw[offCommitment:offLead], commitment) {
+		return nil, errOpen("pack")
+	}
+	lead, err := aead.Open(nil, nonce(nonceLead), h.raw[offLead:PackHeaderSize], h.raw[:offLead])
+	if err != nil {
+		return nil, errOpen("pack")
+	}
+	p := &Pack{lead: Lead{int(binary.BigEndian.Uint32(lead)), int(binary.BigEndian.Uint32(lead[4:]))}}
+	p.open = func(what string, number uint64, sealed []byte) ([]byte, error) {
+		plaintext, err := aead.Open(nil, nonce(number), sealed, nil)
+		if err != nil {
+			return nil, errOpen(what)
+		}
+		return plaintext, nil
+	}
+	return p, nil
+}
+
+// Lead returns where the parts lie.
+func (p *Pack) Lead() Lead { return p.lead }
+
+// OpenIndex opens the sealed index: the last Lead.IndexLength bytes.
+func (p *Pack) OpenIndex(sealed []byte) ([]byte, error) {
+	return p.open("pack index", nonceIndex, sealed)
+}
+
+// OpenFrame opens the frame of the number, from 0.
+func (p *Pack) OpenFrame(number int, sealed []byte) ([]byte, error) {
+	return p.open("frame", nonceFrames+uint64(number), sealed)
+}
+
+// OpenPadding opens the padding of a pack of size bytes and demands that it is
+// nothing but zeros; a check of all stored bytes uses it.
+func (p *Pack) OpenPadding(sealed []byte) error {
+	plaintext, err := p.open("padding", noncePadding, sealed)
+	if err != nil {
+		return err
+	}
+	for _, b := range plaintext {
+		if b != 0 {
+			return errOpen("padding")
+		}
+	}
+	return nil
+}
