@@ -137,6 +137,10 @@ func TestEachKindOfRuleBreaks(t *testing.T) {
 			},
 		},
 		{
+			"the device's program reaches the provider", with("cmd/solekey", imports("provider/server")),
+			[]string{"cmd/solekey reaches provider/server: " + meetOnly},
+		},
+		{
 			"a watcher reaches what it watches", with("watch/witness", imports("device/tree")),
 			[]string{"watch/witness reaches device/tree: a watcher must not trust what it watches"},
 		},
@@ -277,7 +281,7 @@ type Leaf struct{}
 func (Leaf) Bare() {}
 func (*hidden) Inner() {}
 `
-	const tests = head + "\npackage tree\n\nimport \"testing\"\n\nfunc TestLeaf(t *testing.T) { t.Skip() }\n"
+	const tests = head + "\npackage tree\n\nimport \"testing\"\n\nfunc BenchmarkLeaf(b *testing.B) { b.SkipNow() }\n"
 	r, err := describe("device/tree", map[string][]byte{"tree.go": []byte(source), "tree_test.go": []byte(tests)})
 	if err != nil {
 		t.Fatal(err)
@@ -298,7 +302,7 @@ func (*hidden) Inner() {}
 	if want := []string{"crypto/cipher.NewGCM", "crypto/hpke.Open", "sync.Mutex"}; !slices.Equal(got.uses, want) {
 		t.Errorf("names used %q, want %q", got.uses, want)
 	}
-	if want := []function{{"init", 1}, {"Grow", 8}, {"Bare", 1}, {"Inner", 1}}; !slices.Equal(got.functions, want) {
+	if want := []function{{"init", 1}, {"Grow", 8}, {"Leaf.Bare", 1}, {"hidden.Inner", 1}}; !slices.Equal(got.functions, want) {
 		t.Errorf("functions %v, want %v", got.functions, want)
 	}
 }

@@ -125,7 +125,7 @@ func describeFile(set *token.FileSet, name string, tree *ast.File, source []byte
 	for _, declaration := range tree.Decls {
 		if fn, ok := declaration.(*ast.FuncDecl); ok {
 			lines := set.Position(fn.End()).Line - set.Position(fn.Pos()).Line + 1
-			f.functions = append(f.functions, function{name: fn.Name.Name, lines: lines})
+			f.functions = append(f.functions, function{name: qualified(fn), lines: lines})
 		}
 		if !f.test {
 			f.undocumented = append(f.undocumented, undocumented(declaration)...)
@@ -136,6 +136,14 @@ func describeFile(set *token.FileSet, name string, tree *ast.File, source []byte
 		return slices.Contains(f.uses, call)
 	})
 	return f
+}
+
+// qualified gives the name of a function, a method's under its type.
+func qualified(fn *ast.FuncDecl) string {
+	if fn.Recv == nil {
+		return fn.Name.Name
+	}
+	return receiver(fn.Recv) + "." + fn.Name.Name
 }
 
 // uses lists the qualified names of a file, each package under its import path, anything else as written.
@@ -178,7 +186,7 @@ func undocumented(declaration ast.Decl) []string {
 	var names []string
 	switch d := declaration.(type) {
 	case *ast.FuncDecl:
-		if d.Doc == nil && d.Name.IsExported() && (d.Recv == nil || exportedReceiver(d.Recv)) {
+		if d.Doc == nil && d.Name.IsExported() && (d.Recv == nil || ast.IsExported(receiver(d.Recv))) {
 			names = append(names, d.Name.Name)
 		}
 	case *ast.GenDecl:
@@ -200,7 +208,8 @@ func undocumented(declaration ast.Decl) []string {
 	return names
 }
 
-func exportedReceiver(list *ast.FieldList) bool {
+// receiver gives the name of a method's type.
+func receiver(list *ast.FieldList) string {
 	expression := list.List[0].Type
 	for {
 		switch e := expression.(type) {
@@ -211,9 +220,9 @@ func exportedReceiver(list *ast.FieldList) bool {
 		case *ast.IndexListExpr:
 			expression = e.X
 		case *ast.Ident:
-			return e.IsExported()
+			return e.Name
 		default:
-			return false
+			return ""
 		}
 	}
 }

@@ -18,11 +18,20 @@ const module = "github.com/solekey/solekey"
 var house = drawing{
 	// Who may import whom: only what stands on a lower number, never what stands on the same one.
 	floors: map[string]int{
-		// words, primitives, formats, proofs, sealing: what every party shares
-		"protocol":           1,
-		"protocol/canonical": 2,
-		"protocol/keys":      2,
-		"protocol/blob":      2,
+		// words
+		"protocol": 1,
+		// primitives
+		"protocol/canonical": 2, "protocol/keys": 2, "protocol/blob": 2,
+		// formats
+		"protocol/ledger": 3, "storage/disk": 3, "storage/sqlite": 3,
+		// proofs
+		"protocol/snapshot": 4,
+		// sealing
+		"protocol/seal": 5, "protocol/api": 5,
+		// sealed
+		"device/tree": 6,
+		// services
+		"device/files": 7,
 	},
 
 	// Rooms below these paths are exempt from floors and walls, and nobody but they and tests imports them:
@@ -47,7 +56,7 @@ var house = drawing{
 		},
 		{
 			because: "devices, provider, custodians and watchers meet in the protocol only",
-			from:    []string{"device"},
+			from:    []string{"device", "cmd/solekey"},
 			reaches: []string{"provider", "custody", "watch"},
 		},
 		{
@@ -82,6 +91,8 @@ var house = drawing{
 		"github.com/zeebo/blake3":         {rooms: []string{"device/tree"}},
 		"github.com/klauspost/compress":   {rooms: []string{"device/tree"}},
 		"modernc.org/sqlite":              {rooms: []string{"storage/sqlite"}},
+		"github.com/pressly/goose/v3":     {rooms: []string{"storage/sqlite"}},
+		"golang.org/x/sys":                {rooms: []string{"storage", "device/files", "device/tree", "device/state"}},
 		"github.com/bytemare/opaque":      {rooms: []string{"provider/accounts", "device/client"}},
 	},
 
