@@ -1,0 +1,329 @@
+// SPDX-FileCopyrightText: The Solekey authors
+// SPDX-License-Identifier: Apache-2.0
+
+package keyring
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"sort"
+
+	"github.com/solekey/solekey/protocol"
+	"github.com/solekey/solekey/protocol/canonical"
+	"github.com/solekey/solekey/protocol/keys"
+	"github.com/solekey/solekey/protocol/ledger"
+	"github.com/solekey/solekey/protocol/seal"
+)
+
+// Batch is what a draft made: entries that follow each other, and the wraps and
+// boxes that they name. It is appended at the provider whole or not at all.
+type Batch struct {
+	Entries []*ledger.Entry
+	Objects [][]byte
+	State   *ledger.State // after the last entry
+}
+
+// Draft makes ledger entries. Each method folds what it made before it goes on,
+// so that every recipient comes out of the ledger as it will be. After an error
+// a draft must be dropped; nothing has left the device.
+type Draft struct {
+	batch   Batch
+	objects map[protocol.Hash][]byte // of the batch
+	older   Objects                  // of the ledger before the batch
+	self    *keys.MemberSecrets
+	secrets map[uint64]*keys.Secret
+	at      protocol.Time
+}
+
+// Create drafts a new account whose first device is self. Complete it with
+// AddRecovery and Rotate, then CreateVault and names.
+func Create(self *keys.MemberSecrets, at protocol.Time) (*Draft, error) {
+	body := ledger.Body{Genesis: &ledger.Genesis{Device: *self.Public()}}
+	_, _ = rand.Read(body.Genesis.Nonce[:]) // crypto/rand.Read never fails
+	genesis, err := ledger.Sign(nil, at, body, self)
+	if err != nil {
+		return nil, err
+	}
+	state, err := ledger.Fold([]*ledger.Entry{genesis}, nil)
+	if err != nil {
+		return nil, err
+	}
+	d := newDraft(state, self, at)
+	d.batch.Entries = append(d.batch.Entries, genesis)
+	return d, nil
+}
+
+// Edit drafts entries that follow the ring's ledger, signed by the ring's own
+// member.
+func (r *Ring) Edit(at protocol.Time) *Draft {
+	d := newDraft(r.state, r.self, at)
+	d.older, d.secrets = r.objects, r.secrets
+	return d
+}
+
+func newDraft(state *ledger.State, self *keys.MemberSecrets, at protocol.Time) *Draft {
+	d := &Draft{self: self, at: at, objects: map[protocol.Hash][]byte{}, secrets: map[uint64]*keys.Secret{}}
+	d.batch.State = state
+	d.older = func(name protocol.Hash) ([]byte, error) {
+		return nil, protocol.Errorf(protocol.KindUntrusted, "object %s is not there", name)
+	}
+	return d
+}
+
+// Batch returns what was drafted.
+func (d *Draft) Batch() *Batch { return &d.batch }
+
+// Ring returns a ring over the ledger as it will be.
+func (d *Draft) Ring() (*Ring, error) { return Open(d.batch.State, d.object, d.self) }
+
+func (d *Draft) object(name protocol.Hash) ([]byte, error) {
+	if object, ok := d.objects[name]; ok {
+		return object, nil
+	}
+	return d.older(name)
+}
+
+// keep takes an object in and returns its name.
+func (d *Draft) keep(object []byte) protocol.Hash {
+	name := protocol.Hash(sha256.Sum256(object))
+	d.objects[name] = object
+	d.batch.Objects = append(d.batch.Objects, object)
+	return name
+}
+
+// say signs the next entry and folds it.
+func (d *Draft) say(body ledger.Body) error {
+	entry, err := ledger.Sign(d.batch.State, d.at, body, d.self)
+	if err != nil {
+		return err
+	}
+	state, err := d.batch.State.Extend([]*ledger.Entry{entry}, nil)
+	if err != nil {
+		return err
+	}
+	d.batch.State = state
+	d.batch.Entries = append(d.batch.Entries, entry)
+	return nil
+}
+
+func (d *Draft) account() protocol.AccountID { return d.batch.State.Account() }
+
+// secret returns the account secret in force.
+func (d *Draft) secret() (*keys.Secret, error) {
+	s, ok := d.secrets[d.batch.State.Epoch()]
+	if !ok {
+		return nil, protocol.Errorf(protocol.KindDenied, "the account secret in force is not known here")
+	}
+	return s, nil
+}
+
+// AddRecovery adds a recovery key. Where an account secret is in force already
+// it is granted to it; otherwise the first Rotate does.
+func (d *Draft) AddRecovery(k *keys.MemberKeys) error {
+	if err := d.say(ledger.Body{AddRecovery: &ledger.AddRecovery{Keys: *k}}); err != nil {
+		return err
+	}
+	if d.batch.State.Epoch() == 0 {
+		return nil
+	}
+	return d.grantSecret(k.ID())
+}
+
+// AddOwner adds an owner device and grants it the account secret.
+func (d *Draft) AddOwner(k *keys.MemberKeys) error {
+	body := ledger.Body{AddDevice: &ledger.AddDevice{Device: *k, Role: protocol.RoleOwner}}
+	if err := d.say(body); err != nil {
+		return err
+	}
+	return d.grantSecret(k.ID())
+}
+
+// AddWriter adds a writer device and grants it each of the vaults, whose
+// secrets the caller opened.
+func (d *Draft) AddWriter(k *keys.MemberKeys, vaults []*VaultSecrets) error {
+	body := ledger.Body{AddDevice: &ledger.AddDevice{Device: *k, Role: protocol.RoleWriter}}
+	if err := d.say(body); err != nil {
+		return err
+	}
+	for _, v := range vaults {
+		if err := d.grantVault(k.ID(), v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *Draft) grantSecret(member protocol.MemberID) error {
+	secret, err := d.secret()
+	if err != nil {
+		return err
+	}
+	to, err := d.batch.State.MemberRecipient(member)
+	if err != nil {
+		return err
+	}
+	epoch := d.batch.State.Epoch()
+	wrap, err := seal.Wrap(to, secretContext(d.account(), member, epoch), secret)
+	if err != nil {
+		return err
+	}
+	return d.say(ledger.Body{Grant: &ledger.Grant{Member: member, Epoch: epoch, Wrap: d.keep(wrap)}})
+}
+
+func (d *Draft) grantVault(member protocol.MemberID, v *VaultSecrets) error {
+	to, err := d.batch.State.MemberRecipient(member)
+	if err != nil {
+		return err
+	}
+	wrap, err := seal.Wrap(to, writerContext(d.account(), v.ID, member), v.writerSecret(member))
+	if err != nil {
+		return err
+	}
+	return d.say(ledger.Body{Grant: &ledger.Grant{Member: member, Vault: v.ID, Wrap: d.keep(wrap)}})
+}
+
+// Rotate puts a new account secret in force, wrapped to exactly the present
+// holders.
+func (d *Draft) Rotate() error {
+	epoch, secret := d.batch.State.Epoch()+1, keys.GenerateSecret()
+	body := &ledger.Rotate{Epoch: epoch}
+	for _, to := range d.batch.State.Holders() {
+		wrap, err := seal.Wrap(to, secretContext(d.account(), to.Member(), epoch), secret)
+		if err != nil {
+			return err
+		}
+		body.Wraps = append(body.Wraps, ledger.MemberWrap{Member: to.Member(), Wrap: d.keep(wrap)})
+	}
+	if epoch > 1 {
+		older, err := d.secret()
+		if err != nil {
+			return err
+		}
+		body.Link = d.keep(seal.Box(secret, linkContext(d.account(), epoch), older.Expose()))
+	}
+	d.secrets = withSecret(d.secrets, epoch, secret)
+	return d.say(ledger.Body{Rotate: body})
+}
+
+// withSecret returns a copy of the map that holds the secret, too; a ring's own
+// map stays as it is.
+func withSecret(m map[uint64]*keys.Secret, epoch uint64, secret *keys.Secret) map[uint64]*keys.Secret {
+	c := make(map[uint64]*keys.Secret, len(m)+1)
+	for e, s := range m {
+		c[e] = s
+	}
+	c[epoch] = secret
+	return c
+}
+
+// CreateVault opens a vault of the category and returns its identifier.
+func (d *Draft) CreateVault(category protocol.Category) (protocol.VaultID, error) {
+	var id protocol.VaultID
+	_, _ = rand.Read(id[:]) // crypto/rand.Read never fails
+	public, sealed, err := d.vaultEpoch(id, 1, keys.GenerateSecret())
+	if err != nil {
+		return id, err
+	}
+	body := &ledger.CreateVault{Vault: id, Category: category, Key: public, Secrets: sealed}
+	return id, d.say(ledger.Body{CreateVault: body})
+}
+
+// RotateVault puts a new key pair of the vault in force.
+func (d *Draft) RotateVault(v *VaultSecrets) error {
+	epoch := uint64(len(v.wraps) + 1)
+	public, sealed, err := d.vaultEpoch(v.ID, epoch, v.content)
+	if err != nil {
+		return err
+	}
+	body := &ledger.RotateVault{Vault: v.ID, Epoch: epoch, Key: public, Secrets: sealed}
+	return d.say(ledger.Body{RotateVault: body})
+}
+
+// vaultEpoch makes an epoch's key pair and boxes its secrets.
+func (d *Draft) vaultEpoch(id protocol.VaultID, epoch uint64, content *keys.Secret) (keys.WrapKey, protocol.Hash, error) {
+	secret, err := d.secret()
+	if err != nil {
+		return keys.WrapKey{}, protocol.Hash{}, err
+	}
+	wrap := keys.GenerateWrapSecret()
+	var box vaultBox
+	copy(box.Content[:], content.Expose())
+	copy(box.Wrap[:], wrap.Expose())
+	sealed := seal.Box(secret, vaultContext(d.account(), id, epoch), canonical.MustMarshal(&box))
+	return wrap.Public(), d.keep(sealed), nil
+}
+
+// RemoveDevice removes a device at once. Heads are the last heads that still
+// count. Where the device held the account secret, account and vaults get new
+// keys in the same batch; vaults are all vaults of the account.
+func (d *Draft) RemoveDevice(id protocol.MemberID, heads []ledger.VaultHead, vaults []*VaultSecrets) error {
+	heads = append([]ledger.VaultHead(nil), heads...)
+	sort.Slice(heads, func(i, j int) bool { return bytes.Compare(heads[i].Vault[:], heads[j].Vault[:]) < 0 })
+	body := &ledger.RemoveDevice{Device: id, Heads: heads}
+	if err := d.say(ledger.Body{RemoveDevice: body}); err != nil {
+		return err
+	}
+	if !d.batch.State.RotationDue() {
+		return nil
+	}
+	return d.Renew(vaults)
+}
+
+// Renew puts a new account secret and new vault keys in force.
+func (d *Draft) Renew(vaults []*VaultSecrets) error {
+	if err := d.Rotate(); err != nil {
+		return err
+	}
+	for _, v := range vaults {
+		if err := d.RotateVault(v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// RemoveRecovery asks for a recovery method to be removed; it stays until its
+// delay is over.
+func (d *Draft) RemoveRecovery(id protocol.MemberID) error {
+	return d.say(ledger.Body{RemoveRecovery: &ledger.RemoveRecovery{Member: id}})
+}
+
+// Veto ends a pending entry without effect.
+func (d *Draft) Veto(entry protocol.Hash) error {
+	return d.say(ledger.Body{Veto: &ledger.Veto{Entry: entry}})
+}
+
+// NameMember gives a member the word people know it by.
+func (d *Draft) NameMember(id protocol.MemberID, label string) error {
+	box, epoch, err := d.label(protocol.Hash(id), label)
+	if err != nil {
+		return err
+	}
+	return d.say(ledger.Body{Name: &ledger.Name{Member: id, Epoch: epoch, Box: box}})
+}
+
+// NameVault gives a vault the word people know it by.
+func (d *Draft) NameVault(id protocol.VaultID, label string) error {
+	box, epoch, err := d.label(vaultSubject(id), label)
+	if err != nil {
+		return err
+	}
+	return d.say(ledger.Body{Name: &ledger.Name{Vault: id, Epoch: epoch, Box: box}})
+}
+
+func (d *Draft) label(subject protocol.Hash, label string) ([]byte, uint64, error) {
+	secret, err := d.secret()
+	if err != nil {
+		return nil, 0, err
+	}
+	if len(label) > MaxLabel {
+		return nil, 0, protocol.Errorf(protocol.KindUsage, "a name has at most %d bytes", MaxLabel)
+	}
+	state := d.batch.State
+	box := seal.Box(secret, labelContext(state.Account(), subject, state.Epoch(), state.Head().Hash), []byte(label))
+	return box, state.Epoch(), nil
+}
+
+// MaxLabel is the length of the longest name of a device or vault in bytes.
+const MaxLabel = 255
