@@ -7,7 +7,7 @@
 // A blob is at ROOT/ACCOUNT/KIND/NAME. It is written under a temporary name,
 // flushed, moved to its own name, and the folder is flushed; only then Put
 // returns nil. So a blob is either whole and durable or not there, also after a
-// power cut. What a crash leaves under ROOT/tmp is removed by Open.
+// power cut. What a crash leaves under ROOT/tmp is removed by Sweep.
 package disk
 
 import (
@@ -55,10 +55,16 @@ func OpenFS(root string, fs FS) (*Store, error) {
 	if err := s.ensureAbove(root); err != nil {
 		return nil, explain(err, "open blob folder")
 	}
-	if err := s.clean(); err != nil {
+	if err := s.ensure(filepath.Join(root, tmpName)); err != nil {
 		return nil, explain(err, "open blob folder")
 	}
 	return s, nil
+}
+
+// Sweep removes what a crash left half-written. No other process may be putting
+// blobs meanwhile.
+func (s *Store) Sweep() error {
+	return explain(s.clean(), "sweep blob folder")
 }
 
 // ensureAbove makes root and what is missing above it.
@@ -75,9 +81,6 @@ func (s *Store) ensureAbove(root string) error {
 // clean empties the folder of temporary files.
 func (s *Store) clean() error {
 	dir := filepath.Join(s.root, tmpName)
-	if err := s.ensure(dir); err != nil {
-		return err
-	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err

@@ -59,6 +59,9 @@ func reopen(t *testing.T, d *faults.Disk) *disk.Store {
 	if err != nil {
 		t.Fatalf("open after the fault: %v", err)
 	}
+	if err := s.Sweep(); err != nil {
+		t.Fatalf("sweep after the fault: %v", err)
+	}
 	return s
 }
 
@@ -177,14 +180,16 @@ func TestDeleteFaults(t *testing.T) {
 	}
 }
 
-func TestOpenRemovesTemporaryFiles(t *testing.T) {
+func TestSweepRemovesTemporaryFiles(t *testing.T) {
 	root := t.TempDir()
 	open(t, root)
 	left := filepath.Join(root, "tmp", "left-by-a-crash")
 	if err := os.WriteFile(left, []byte("half"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	open(t, root)
+	if err := open(t, root).Sweep(); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := os.Stat(left); !os.IsNotExist(err) {
 		t.Fatalf("temporary file is still there: %v", err)
 	}
