@@ -55,8 +55,8 @@ const suite = "solekey/v1 HKDF-SHA256 AES-256-GCM MLKEM768-X25519"
 
 // encode returns the bytes that enter key derivation and HPKE.
 func (c Context) encode() []byte {
-	if c.Type == 0 {
-		panic("solekey: internal error: a sealed object needs a type")
+	if c.Type == 0 || c.Type > TypeDevice {
+		panic("solekey: internal error: a sealed object needs a type from the list")
 	}
 	return canonical.MustMarshal(bound{suite, protocol.FormatVersion, c})
 }

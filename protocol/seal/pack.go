@@ -4,6 +4,7 @@
 package seal
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/bits"
 
@@ -125,14 +126,15 @@ type Lead struct {
 
 // Pack opens the parts of one pack.
 type Pack struct {
-	lead Lead
-	open func(what string, number uint64, sealed []byte) ([]byte, error)
+	lead   Lead
+	header []byte // PackHeaderSize bytes, as they were opened
+	open   func(what string, number uint64, sealed []byte) ([]byte, error)
 }
 
 // OpenPack opens a pack's header and lead with its run. The commitment is
 // compared before anything else.
 func OpenPack(run *Run, h *PackHeader) (*Pack, error) {
-	if h.Account != run.account || h.Vault != run.vault || h.Epoch != run.epoch || h.Run != run.id {
+	if len(h.raw) != PackHeaderSize || h.Account != run.account || h.Vault != run.vault || h.Epoch != run.epoch || h.Run != run.id {
 		return nil, errOpen("pack")
 	}
 	aead, commitment := derive(run.key, h.raw[offSalt:offCommitment], packContext(run))
@@ -143,7 +145,10 @@ func OpenPack(run *Run, h *PackHeader) (*Pack, error) {
 	if err != nil {
 		return nil, errOpen("pack")
 	}
-	p := &Pack{lead: Lead{int(binary.BigEndian.Uint32(lead)), int(binary.BigEndian.Uint32(lead[4:]))}}
+	p := &Pack{header: h.raw}
+	if p.lead, err = parseLead(lead); err != nil {
+		return nil, err
+	}
 	p.open = func(what string, number uint64, sealed []byte) ([]byte, error) {
 		plaintext, err := aead.Open(nil, nonce(number), sealed, nil)
 		if err != nil {
@@ -154,8 +159,81 @@ func OpenPack(run *Run, h *PackHeader) (*Pack, error) {
 	return p, nil
 }
 
-// Lead returns where the parts lie.
+// parseLead reads an opened lead. Whoever made the pack could say anything
+// here, so that it is held to the limits before a reader cuts by it.
+func parseLead(b []byte) (Lead, error) {
+	end, index := binary.BigEndian.Uint32(b), binary.BigEndian.Uint32(b[4:])
+	const most = MaxPackSize - tagSize // room for the padding's tag
+	if end < PackHeaderSize || end > most || index < tagSize || index > most-end {
+		return Lead{}, protocol.Errorf(protocol.KindUntrusted, "open pack: its lead points outside of it")
+	}
+	return Lead{ContentEnd: int(end), IndexLength: int(index)}, nil
+}
+
+// Lead returns where the parts lie. They lie within MaxPackSize bytes; whether
+// within the pack at hand is for VerifyLayout, or for opening them.
 func (p *Pack) Lead() Lead { return p.lead }
+
+// VerifyLayout demands that a pack of size bytes has a padded size, and that
+// the header, sealed frames of these lengths, the padding and the index lie
+// side by side and leave no byte over.
+func (p *Pack) VerifyLayout(size int64, frames []int) error {
+	bad := func(why string) error { return protocol.Errorf(protocol.KindUntrusted, "pack layout: %s", why) }
+	if size < PackFloor || size > MaxPackSize || int64(padme(int(size))) != size {
+		return bad("its size is not a padded one")
+	}
+	if len(frames) > MaxFrames {
+		return bad("it has too many frames")
+	}
+	end := PackHeaderSize
+	for _, length := range frames {
+		if length < tagSize || length > MaxPackSize-end {
+			return bad("a frame has an impossible length")
+		}
+		end += length
+	}
+	if end != p.lead.ContentEnd || int64(p.lead.ContentEnd+tagSize+p.lead.IndexLength) > size {
+		return bad("its parts do not fill it")
+	}
+	return nil
+}
+
+// Verify opens every part of a whole pack whose index says that its sealed
+// frames have these lengths: a change of any byte is an error. Each opened
+// frame is given to visit, which may be nil and must not keep it.
+func (p *Pack) Verify(pack []byte, frames []int, visit func(number int, frame []byte) error) error {
+	if err := p.VerifyLayout(int64(len(pack)), frames); err != nil {
+		return err
+	}
+	if !bytes.Equal(pack[:PackHeaderSize], p.header) {
+		return errOpen("pack")
+	}
+	padding := len(pack) - p.lead.IndexLength
+	if _, err := p.OpenIndex(pack[padding:]); err != nil {
+		return err
+	}
+	if err := p.OpenPadding(pack[p.lead.ContentEnd:padding]); err != nil {
+		return err
+	}
+	return p.verifyFrames(pack, frames, visit)
+}
+
+func (p *Pack) verifyFrames(pack []byte, frames []int, visit func(int, []byte) error) error {
+	end := PackHeaderSize
+	for number, length := range frames {
+		frame, err := p.OpenFrame(number, pack[end:end+length])
+		if err != nil {
+			return err
+		}
+		if visit != nil {
+			if err := visit(number, frame); err != nil {
+				return err
+			}
+		}
+		end += length
+	}
+	return nil
+}
 
 // OpenIndex opens the sealed index: the last Lead.IndexLength bytes.
 func (p *Pack) OpenIndex(sealed []byte) ([]byte, error) {
@@ -164,6 +242,9 @@ func (p *Pack) OpenIndex(sealed []byte) ([]byte, error) {
 
 // OpenFrame opens the frame of the number, from 0.
 func (p *Pack) OpenFrame(number int, sealed []byte) ([]byte, error) {
+	if number < 0 || number >= MaxFrames {
+		return nil, errOpen("frame") // its nonce would be another part's
+	}
 	return p.open("frame", nonceFrames+uint64(number), sealed)
 }
 
@@ -176,7 +257,7 @@ func (p *Pack) OpenPadding(sealed []byte) error {
 	}
 	for _, b := range plaintext {
 		if b != 0 {
-			return errOpen("padding")
+			return protocol.Errorf(protocol.KindUntrusted, "open padding: it is not empty")
 		}
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"crypto/cipher"
 	"crypto/rand"
 	"encoding/binary"
+	"slices"
 
 	"github.com/solekey/solekey/protocol"
 )
@@ -14,10 +15,10 @@ import (
 // PackWriter seals frames into one pack as they come. It is not safe for
 // concurrent use.
 type PackWriter struct {
-	run    *Run
-	aead   cipher.AEAD
-	buf    []byte
-	frames int
+	aead     cipher.AEAD
+	buf      []byte
+	frames   int
+	finished bool // every nonce is used up: nothing more is sealed under this key
 }
 
 // NewPack begins a pack in buf, whose contents are lost and whose capacity is
@@ -40,18 +41,22 @@ func (r *Run) newPack(buf, salt []byte) *PackWriter {
 	buf = append(buf, salt...)
 	buf = append(buf, commitment...)
 	buf = append(buf, make([]byte, leadSize+tagSize)...)
-	return &PackWriter{run: r, aead: aead, buf: buf}
+	return &PackWriter{aead: aead, buf: buf}
 }
 
 // Append seals the next frame and returns its number, from 0. The sealed frame
-// is FrameOverhead bytes longer.
+// is FrameOverhead bytes longer. The error, on which nothing has changed, is
+// protocol.KindInternal: the pack is full, or finished.
 func (w *PackWriter) Append(frame []byte) (int, error) {
-	if w.frames >= MaxFrames || len(w.buf)+len(frame)+2*tagSize > MaxPackSize {
+	if w.finished {
+		return 0, protocol.Errorf(protocol.KindInternal, "append frame: the pack is finished")
+	}
+	if w.frames >= MaxFrames || len(w.buf)+len(frame)+3*tagSize > MaxPackSize {
 		return 0, protocol.Errorf(protocol.KindInternal, "append frame: the pack is full")
 	}
 	number := w.frames
-	w.buf = w.aead.Seal(w.buf, nonce(nonceFrames+uint64(number)), frame, nil)
 	w.frames++
+	w.buf = w.seal(nonceFrames+uint64(number), w.buf, frame, nil)
 	return number, nil
 }
 
@@ -60,16 +65,36 @@ func (w *PackWriter) Len() int { return len(w.buf) }
 
 // Finish seals padding, index and lead, and returns the pack, which takes the
 // place of the buffer. Steps moves the size up in the set of padded sizes.
+// Nothing can be sealed afterwards. A pack that would be too large is an error,
+// protocol.KindInternal, on which nothing has changed.
 func (w *PackWriter) Finish(index []byte, steps int) ([]byte, error) {
+	if w.finished {
+		return nil, protocol.Errorf(protocol.KindInternal, "finish pack: it is finished already")
+	}
 	end, sealedIndex := len(w.buf), len(index)+tagSize
 	size := PackSize(end+sealedIndex, steps)
 	if size > MaxPackSize {
 		return nil, protocol.Errorf(protocol.KindInternal, "finish pack: %d bytes, at most %d allowed", size, MaxPackSize)
 	}
-	w.buf = w.aead.Seal(w.buf, nonce(noncePadding), make([]byte, size-end-sealedIndex-tagSize), nil)
-	w.buf = w.aead.Seal(w.buf, nonce(nonceIndex), index, nil)
-	lead := binary.BigEndian.AppendUint32(nil, uint32(end))
+	w.finished = true
+	w.buf = slices.Grow(w.buf, size-end)
+	zeros := w.buf[end : size-sealedIndex-tagSize] // sealed where they lie
+	clear(zeros)
+	w.buf = w.seal(noncePadding, w.buf, zeros, nil)
+	w.buf = w.seal(nonceIndex, w.buf, index, nil)
+	lead := binary.BigEndian.AppendUint32(make([]byte, 0, leadSize), uint32(end))
 	lead = binary.BigEndian.AppendUint32(lead, uint32(sealedIndex))
-	w.aead.Seal(w.buf[offLead:offLead], nonce(nonceLead), lead, w.buf[:offLead])
+	w.seal(nonceLead, w.buf[offLead:offLead], lead, w.buf[:offLead])
 	return w.buf, nil
 }
+
+// seal is the one place where a pack's key encrypts.
+func (w *PackWriter) seal(number uint64, dst, plaintext, data []byte) []byte {
+	if testingOnlySeal != nil {
+		testingOnlySeal(w, number)
+	}
+	return w.aead.Seal(dst, nonce(number), plaintext, data)
+}
+
+// testingOnlySeal lets a test see the number of every nonce that is used.
+var testingOnlySeal func(w *PackWriter, number uint64)

@@ -25,23 +25,28 @@ type Run struct {
 
 // NewRun begins a run over the vault that the recipient is.
 func NewRun(to ledger.Recipient) (*Run, error) {
-	r := &Run{account: to.Account(), vault: to.Vault(), epoch: to.Epoch(), key: keys.GenerateSecret()}
-	_, _ = rand.Read(r.id[:]) // crypto/rand.Read never fails
-	if r.vault.IsZero() {
+	if to.Vault().IsZero() {
 		return nil, protocol.Errorf(protocol.KindInternal, "new run: the recipient is no vault")
 	}
-	var err error
-	r.wrap, err = Wrap(to, runContext(r.account, r.vault, r.epoch, r.id), r.key)
-	return r, err
+	r := &Run{account: to.Account(), vault: to.Vault(), epoch: to.Epoch(), key: keys.GenerateSecret()}
+	_, _ = rand.Read(r.id[:]) // crypto/rand.Read never fails
+	wrap, err := Wrap(to, runContext(r.account, r.vault, r.epoch, r.id), r.key)
+	if err != nil {
+		return nil, err
+	}
+	r.wrap = wrap
+	return r, nil
 }
 
-// OpenRun opens the run whose wrap is given, with the vault's secret of the
-// epoch.
+// OpenRun opens the run whose wrap the header carries, with the vault's secret
+// of the epoch. A snapshot record carries the same five values; a header that
+// was filled from one serves here, and opens no pack.
 func OpenRun(own *keys.WrapSecret, h *PackHeader) (*Run, error) {
-	r := &Run{account: h.Account, vault: h.Vault, epoch: h.Epoch, id: h.Run, wrap: h.Wrap}
-	var err error
-	r.key, err = Unwrap(own, runContext(r.account, r.vault, r.epoch, r.id), r.wrap)
-	return r, err
+	key, err := Unwrap(own, runContext(h.Account, h.Vault, h.Epoch, h.Run), h.Wrap)
+	if err != nil {
+		return nil, err
+	}
+	return &Run{account: h.Account, vault: h.Vault, epoch: h.Epoch, id: h.Run, key: key, wrap: h.Wrap}, nil
 }
 
 func runContext(account protocol.AccountID, vault protocol.VaultID, epoch uint64, id protocol.RunID) Context {
@@ -60,7 +65,8 @@ func (r *Run) Epoch() uint64 { return r.epoch }
 // ID returns the run's identifier.
 func (r *Run) ID() protocol.RunID { return r.id }
 
-// Wrapped returns the run key, wrapped to the vault; WrapSize bytes.
+// Wrapped returns the run key, wrapped to the vault; WrapSize bytes, which the
+// caller must not change.
 func (r *Run) Wrapped() []byte { return r.wrap }
 
 // Seal boxes the details of the run's snapshot record, which will follow the

@@ -17,13 +17,13 @@ const WrapSize = 1120 + keys.SecretSize + tagSize
 
 // Wrap seals a secret to a recipient that a folded ledger proved, for the place
 // the context names (HPKE, RFC 9180, base mode; MLKEM768-X25519, HKDF-SHA256,
-// AES-256-GCM). The context must be of the recipient's account, and of its vault
-// and epoch where it is a vault; otherwise the error is protocol.KindInternal.
+// AES-256-GCM). The context must be the recipient's: of its account, with its
+// identifier for a member, with its vault and epoch for a vault, and of a type
+// that goes to such a recipient; otherwise the error is protocol.KindInternal.
 // A wrap carries no authority: anyone who knows the public key could make one.
 func Wrap(to ledger.Recipient, c Context, secret *keys.Secret) ([]byte, error) {
 	key, proven := to.Key()
-	if !proven || c.Account != to.Account() ||
-		!to.Vault().IsZero() && (c.Vault != to.Vault() || c.Epoch != to.Epoch()) {
+	if !proven || !c.suits(&to) {
 		return nil, protocol.Errorf(protocol.KindInternal, "wrap: the context is not the recipient's")
 	}
 	public, err := hpke.MLKEM768X25519().NewPublicKey(key[:])
@@ -35,6 +35,17 @@ func Wrap(to ledger.Recipient, c Context, secret *keys.Secret) ([]byte, error) {
 		return nil, protocol.Wrap(protocol.KindInternal, err, "wrap")
 	}
 	return wrap, nil
+}
+
+// suits reports whether what the context names may be wrapped to the recipient.
+func (c *Context) suits(to *ledger.Recipient) bool {
+	if c.Account != to.Account() {
+		return false
+	}
+	if to.Vault().IsZero() {
+		return (c.Type == TypeAccountSecret || c.Type == TypeWriterSecrets) && c.ID == protocol.Hash(to.Member())
+	}
+	return c.Type == TypeRunKey && c.Vault == to.Vault() && c.Epoch == to.Epoch()
 }
 
 // Unwrap opens a wrap that was sealed to own for this very place. The error is
