@@ -69,7 +69,10 @@ func ParseGeneration(raw []byte) (*Generation, error) {
 	if err := checkEnvelope("generation", g.Version, g.Signature); err != nil {
 		return nil, err
 	}
-	return g, g.check()
+	if err := g.check(); err != nil {
+		return nil, err
+	}
+	return g, nil
 }
 
 func (g *Generation) check() error {
@@ -99,17 +102,19 @@ func (g *Generation) check() error {
 // present is the provider's question when it takes the generation in; a step
 // that was taken in stands in the chain whoever is removed later.
 func (g *Generation) Verify(state *ledger.State) error {
-	member, err := state.Member(g.Device)
-	if err != nil {
-		return err
+	e := envelope{g.Account, g.Device, keys.PurposeGeneration, g.Signature}
+	member, err := e.verify(state, g.signed)
+	if err == nil && !g.mayPrune(state, member) {
+		err = protocol.Errorf(protocol.KindUntrusted, "device %s may not prune", g.Device)
 	}
-	if g.Account != state.Account() || !state.Holds(g.Ledger) {
-		return protocol.Errorf(protocol.KindUntrusted, "generation %d belongs to another history", g.Number)
-	}
-	if member.Kind != ledger.KindDevice || member.Role != protocol.RoleOwner || member.Added > g.Ledger.Seq ||
-		!member.Present() && g.Ledger.Seq >= member.Removed {
-		return protocol.Errorf(protocol.KindUntrusted, "generation %d: device %s may not prune", g.Number, g.Device)
-	}
-	err = member.Keys.Verify.Verify(keys.PurposeGeneration, g.signed(), g.Signature)
 	return protocol.Wrap(protocol.KindUntrusted, err, "generation %d", g.Number)
+}
+
+// mayPrune reports whether the signer was an owner device of the account, which
+// held the vault, at the ledger head it saw.
+func (g *Generation) mayPrune(state *ledger.State, signer *ledger.Member) bool {
+	vault, err := state.Vault(g.Vault)
+	return err == nil && state.Holds(g.Ledger) && vault.Created <= g.Ledger.Seq &&
+		signer.Kind == ledger.KindDevice && signer.Role == protocol.RoleOwner && signer.Added <= g.Ledger.Seq &&
+		(signer.Present() || g.Ledger.Seq < signer.Removed)
 }

@@ -49,7 +49,13 @@ func ParsePackStatement(raw []byte) (*PackStatement, error) {
 	if err := canonical.Unmarshal(raw, MaxPackStatementSize, p); err != nil {
 		return nil, protocol.Wrap(protocol.KindUntrusted, err, "parse pack statement")
 	}
-	return p, checkEnvelope("pack statement", p.Version, p.Signature)
+	if err := checkEnvelope("pack statement", p.Version, p.Signature); err != nil {
+		return nil, err
+	}
+	if p.Size == 0 || p.Epoch == 0 {
+		return nil, protocol.Errorf(protocol.KindUntrusted, "parse pack statement: a pack has a size and an epoch")
+	}
+	return p, nil
 }
 
 // Origin says how far a pack can be relied on.
@@ -68,23 +74,42 @@ const (
 // Verify holds the statement against the ledger: signature, the device's right
 // to add to the vault at the ledger head it saw, and the epoch in force there.
 func (p *PackStatement) Verify(state *ledger.State) (Origin, error) {
-	member, err := state.Member(p.Device)
+	e := envelope{p.Account, p.Device, keys.PurposePack, p.Signature}
+	member, err := e.verify(state, p.signed)
+	if err == nil {
+		err = state.Belongs(p.Device, p.Vault, p.Epoch, p.Ledger)
+	}
 	if err != nil {
-		return 0, err
-	}
-	if p.Account != state.Account() {
-		return 0, protocol.Errorf(protocol.KindUntrusted, "pack %s belongs to another account", p.Pack)
-	}
-	if err := member.Keys.Verify.Verify(keys.PurposePack, p.signed(), p.Signature); err != nil {
-		return 0, protocol.Wrap(protocol.KindUntrusted, err, "pack %s", p.Pack)
-	}
-	if err := state.Belongs(p.Device, p.Vault, p.Epoch, p.Ledger); err != nil {
 		return 0, protocol.Wrap(protocol.KindUntrusted, err, "pack %s", p.Pack)
 	}
 	if !member.Present() {
 		return OriginRemoved, nil
 	}
 	return OriginPresent, nil
+}
+
+// envelope is what every signed envelope has in common.
+type envelope struct {
+	account   protocol.AccountID
+	device    protocol.MemberID
+	purpose   keys.Purpose
+	signature *keys.Signature
+}
+
+// verify holds account and signature against the ledger and returns the signer,
+// present or removed.
+func (e *envelope) verify(state *ledger.State, signed func() []byte) (*ledger.Member, error) {
+	if e.account != state.Account() {
+		return nil, protocol.Errorf(protocol.KindUntrusted, "it belongs to another account")
+	}
+	member, err := state.Member(e.device)
+	if err != nil {
+		return nil, err
+	}
+	if e.signature == nil {
+		return nil, protocol.Errorf(protocol.KindUntrusted, "it has no signature")
+	}
+	return member, member.Keys.Verify.Verify(e.purpose, signed(), e.signature)
 }
 
 // checkEnvelope holds what every envelope has in common.

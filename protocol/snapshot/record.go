@@ -15,9 +15,10 @@ import (
 
 // Limits of a record.
 const (
-	MaxRecordSize = 8 << 20   // bytes of one encoded record
-	MaxLive       = 1 << 16   // live snapshots of a vault
-	MaxDetails    = 4 << 20   // bytes of the sealed details
+	MaxRecordSize = 8 << 20 // bytes of one encoded record
+	MaxLive       = 1 << 16 // live snapshots of a vault
+	MaxDetails    = 4 << 20 // bytes of the sealed details
+	MaxOthers     = ledger.MaxVaults
 	wrapSize      = 1120 + 48 // bytes of the wrapped run key
 )
 
@@ -78,7 +79,10 @@ func Parse(raw []byte) (*Record, error) {
 	if err := checkEnvelope("snapshot record", r.Version, r.Signature); err != nil {
 		return nil, err
 	}
-	return r, r.check()
+	if err := r.check(); err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
 // check holds a record to what its syntax alone demands.
@@ -89,6 +93,8 @@ func (r *Record) check() error {
 	switch {
 	case r.Act != ActRun && r.Act != ActList:
 		return bad("it does nothing that is known here")
+	case r.Epoch == 0:
+		return bad("it has no epoch")
 	case r.Seq == 0 || (r.Seq == 1) != r.Prev.IsZero():
 		return bad("its place in the chain is wrong")
 	case len(r.Wrap) != wrapSize || len(r.Details) > MaxDetails:
@@ -97,6 +103,20 @@ func (r *Record) check() error {
 		return bad("its list of live snapshots has the wrong size")
 	case !ascendingHashes(r.Live) || !ascendingVaults(r.Others):
 		return bad("a list is not in ascending order")
+	}
+	return r.checkOthers()
+}
+
+// checkOthers demands heads of other vaults that are not empty: the head of
+// this one is Prev.
+func (r *Record) checkOthers() error {
+	if len(r.Others) > MaxOthers {
+		return protocol.Errorf(protocol.KindUntrusted, "parse snapshot record %d: it names %d other vaults", r.Seq, len(r.Others))
+	}
+	for _, h := range r.Others {
+		if h.Vault == r.Vault || h.Seq == 0 || h.Hash.IsZero() {
+			return protocol.Errorf(protocol.KindUntrusted, "parse snapshot record %d: the head of another vault is wrong", r.Seq)
+		}
 	}
 	return nil
 }
@@ -124,21 +144,50 @@ func HashOf(raw []byte) protocol.Hash { return sha256.Sum256(raw) }
 
 // Verify holds the record against the ledger: signature, and that what its
 // device signs at this place counts. A list counts only from an owner device.
+// Who takes a record into a vault also holds it to Follows.
 func (r *Record) Verify(state *ledger.State) error {
-	member, err := state.Member(r.Device)
+	counts, err := r.verify(state)
+	if err == nil && !counts {
+		err = protocol.Errorf(protocol.KindUntrusted, "device %s was removed, and this lies beyond its last head that counts", r.Device)
+	}
+	return protocol.Wrap(protocol.KindUntrusted, err, "snapshot record %d", r.Seq)
+}
+
+// verify reports whether a record that its device had the right to sign still
+// counts after the removals that the ledger holds.
+func (r *Record) verify(state *ledger.State) (counts bool, err error) {
+	e := envelope{r.Account, r.Device, keys.PurposeSnapshot, r.Signature}
+	member, err := e.verify(state, r.signed)
 	if err != nil {
-		return err
-	}
-	if r.Account != state.Account() {
-		return protocol.Errorf(protocol.KindUntrusted, "snapshot record %d belongs to another account", r.Seq)
-	}
-	if err := member.Keys.Verify.Verify(keys.PurposeSnapshot, r.signed(), r.Signature); err != nil {
-		return protocol.Wrap(protocol.KindUntrusted, err, "snapshot record %d", r.Seq)
+		return false, err
 	}
 	if r.Act == ActList && member.Role != protocol.RoleOwner {
-		return protocol.Errorf(protocol.KindUntrusted, "snapshot record %d: only an owner device states what is live", r.Seq)
+		return false, protocol.Errorf(protocol.KindUntrusted, "only an owner device states what is live")
 	}
-	at := ledger.VaultHead{Vault: r.Vault, Seq: r.Seq}
-	err = state.Counts(r.Device, at, r.Epoch, r.Ledger)
-	return protocol.Wrap(protocol.KindUntrusted, err, "snapshot record %d", r.Seq)
+	if err := state.Belongs(r.Device, r.Vault, r.Epoch, r.Ledger); err != nil {
+		return false, err
+	}
+	return member.Present() || r.Seq <= member.Heads[r.Vault].Seq, nil
+}
+
+// Place is where a vault's chain has got to: what its next record must fit.
+type Place struct {
+	Head       ledger.VaultHead // of the newest record; Seq 0 for the empty vault
+	Ledger     uint64           // seq of the newest ledger head that a record saw
+	Generation uint64           // the newest of the prune chain that a record saw
+}
+
+// Follows demands that the record is the next one at the place, and that its
+// device had seen no less than the ones before: neither an older ledger nor an
+// older step of the prune chain.
+func (r *Record) Follows(p Place) error {
+	switch {
+	case r.Vault != p.Head.Vault || r.Seq != p.Head.Seq+1 || r.Prev != p.Head.Hash:
+		return protocol.Errorf(protocol.KindUntrusted, "snapshot record %d does not follow record %d of vault %s", r.Seq, p.Head.Seq, p.Head.Vault)
+	case r.Ledger.Seq < p.Ledger:
+		return protocol.Errorf(protocol.KindUntrusted, "snapshot record %d saw an older ledger than a record before it", r.Seq)
+	case r.Generation < p.Generation:
+		return protocol.Errorf(protocol.KindUntrusted, "snapshot record %d saw an older generation than a record before it", r.Seq)
+	}
+	return nil
 }
