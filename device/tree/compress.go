@@ -119,7 +119,7 @@ func (d *Decompressor) Decompress(dst []byte, compression Compression, frame []b
 		dst = append(make([]byte, 0, len(dst)+raw), dst...)
 	}
 	begin := len(dst)
-	dst = dst[:begin : begin+raw] // the decoder stops at the capacity
+	dst = dst[: begin : begin+raw] // the decoder stops at the capacity
 	switch compression {
 	case CompressNone:
 		if len(frame) != raw {

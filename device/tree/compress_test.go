@@ -6,6 +6,7 @@ package tree
 import (
 	"bytes"
 	"compress/flate"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -19,12 +20,11 @@ func testText(seed uint64, n int) []byte {
 	words := strings.Fields(`the of and to in is that for it as was with be by on not he his but at are this have
 		from or had an they which one you were all her she there would their we him been has when who will no more if out`)
 	var b bytes.Buffer
-	for _, x := range testRandom(seed, n/2) {
-		b.WriteString(words[int(x)%len(words)])
-		b.WriteByte(" \n,."[x>>6])
-		if b.Len() >= n {
-			break
-		}
+	r := rand.New(rand.NewPCG(seed, 0))
+	for b.Len() < n {
+		x := r.Uint32()
+		b.WriteString(words[int(x>>8)%len(words)])
+		b.WriteByte("   \n,."[int(x&0xff)%6])
 	}
 	return b.Bytes()[:n]
 }

@@ -7,19 +7,20 @@ import (
 	"encoding/binary"
 
 	"github.com/solekey/solekey/protocol"
+	"github.com/solekey/solekey/protocol/seal"
 )
 
 // Limits of packs and their indexes. They are part of the format: an index
 // beyond one of them is refused, and no packer makes one.
 const (
-	MaxFrameLength      = 4 << 20  // bytes of one frame before compression
-	MaxPackChunks       = 1 << 16  // chunks in one pack
-	MaxPackIndexLength  = 4 << 20  // bytes of one index
-	MaxPackFramesLength = 32 << 20 // sealed bytes of all frames of one pack
+	MaxFrameLength      = 4 << 20          // bytes of one frame before compression
+	MaxPackChunks       = 1 << 16          // chunks in one pack
+	MaxPackIndexLength  = 4 << 20          // bytes of one index
+	MaxPackFramesLength = seal.MaxPackSize // sealed bytes of all frames of one pack
 )
 
-// sealOverhead is what sealing adds to a frame: the tag of AES-256-GCM.
-const sealOverhead = 16
+// sealOverhead is what sealing adds to a frame.
+const sealOverhead = seal.FrameOverhead
 
 const packIndexVersion = 1
 
