@@ -29,9 +29,12 @@ var house = drawing{
 		// sealing
 		"protocol/seal": 5, "protocol/api": 5,
 		// sealed
-		"device/tree": 6,
+		"device/keyring": 6, "device/tree": 6,
 		// services
-		"device/files": 7,
+		"device/state": 7, "device/files": 7,
+		"provider/accounts": 7, "provider/vaults": 7,
+		// features
+		"device/backup": 8,
 	},
 
 	// Rooms below these paths are exempt from floors and walls, and nobody but they and tests imports them:
@@ -94,6 +97,8 @@ var house = drawing{
 		"github.com/pressly/goose/v3":     {rooms: []string{"storage/sqlite"}},
 		"golang.org/x/sys":                {rooms: []string{"storage", "device/files", "device/tree", "device/state"}},
 		"github.com/bytemare/opaque":      {rooms: []string{"provider/accounts", "device/client"}},
+		"github.com/bytemare/ksf":         {rooms: []string{"provider/accounts", "device/client"}},
+		"golang.org/x/text":               {rooms: []string{"provider/accounts", "device/client"}},
 	},
 
 	// Modules that talk to a database: only bytes-keepers and programs may know one.
