@@ -63,7 +63,11 @@ func (e *Error) Unwrap() error {
 // Errorf returns an Error of the kind; what %w names stays in its chain.
 func Errorf(kind Kind, format string, args ...any) error {
 	err := fmt.Errorf(format, args...)
-	return &Error{Kind: kind, Message: err.Error(), chain: errors.Unwrap(err)}
+	e := &Error{Kind: kind, Message: err.Error()}
+	if _, many := err.(interface{ Unwrap() []error }); many || errors.Unwrap(err) != nil {
+		e.chain = err
+	}
+	return e
 }
 
 // Wrap returns err under a kind and a message that says what was being done.

@@ -3,10 +3,7 @@
 
 package protocol
 
-import (
-	"encoding/hex"
-	"fmt"
-)
+import "encoding/hex"
 
 // Hash is a SHA-256 of 32 bytes, or a keyed name of the same length.
 type Hash [32]byte
@@ -164,14 +161,15 @@ func ParseRequestID(s string) (RequestID, error) {
 	return x, err
 }
 
-// parseHex fills dst from exactly its lower-case hexadecimal form.
+// parseHex fills dst from exactly its lower-case hexadecimal form; after an
+// error dst is as it was.
 func parseHex(dst, text []byte) error {
 	if len(text) != hex.EncodedLen(len(dst)) {
-		return fmt.Errorf("identifier has %d characters, want %d", len(text), hex.EncodedLen(len(dst)))
+		return Errorf(KindUntrusted, "identifier has %d characters, want %d", len(text), hex.EncodedLen(len(dst)))
 	}
 	for _, c := range text {
-		if c >= 'A' && c <= 'F' {
-			return fmt.Errorf("identifier is not in lower case")
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return Errorf(KindUntrusted, "identifier is not in lower-case hexadecimal")
 		}
 	}
 	_, err := hex.Decode(dst, text)

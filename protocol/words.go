@@ -5,6 +5,7 @@ package protocol
 
 import (
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -15,8 +16,17 @@ const FormatVersion = 1
 // Time is a moment in nanoseconds since 1970-01-01 UTC; it may be negative.
 type Time int64
 
-// TimeOf converts a time of the standard library.
-func TimeOf(t time.Time) Time { return Time(t.UnixNano()) }
+// TimeOf converts a time of the standard library. What lies outside the years
+// 1678 to 2261 becomes the nearest moment that there is.
+func TimeOf(t time.Time) Time {
+	switch {
+	case t.Before(Time(math.MinInt64).Std()):
+		return math.MinInt64
+	case t.After(Time(math.MaxInt64).Std()):
+		return math.MaxInt64
+	}
+	return Time(t.UnixNano())
+}
 
 // Std converts to a time of the standard library, in UTC.
 func (t Time) Std() time.Time { return time.Unix(0, int64(t)).UTC() }

@@ -21,7 +21,9 @@ const SecretSize = 32
 var errSecret = errors.New("a secret does not marshal")
 
 // hidden makes the types that embed it print as hidden, refuse to marshal, and
-// not comparable.
+// not comparable. Such a type keeps its bytes behind a pointer besides: where it
+// stands in an unexported field of something printed, package fmt calls no
+// method and prints the field as it is, which then is an address.
 type hidden struct{ _ [0]func() }
 
 // String returns a placeholder.
@@ -46,15 +48,16 @@ func (hidden) MarshalBinary() ([]byte, error) { return nil, errSecret }
 // MarshalCBOR fails.
 func (hidden) MarshalCBOR() ([]byte, error) { return nil, errSecret }
 
-// Secret is a symmetric secret of 32 uniformly random bytes.
+// Secret is a symmetric secret of 32 uniformly random bytes. The zero value is
+// no secret: using it panics, so that nothing is ever sealed under zeros.
 type Secret struct {
 	hidden
-	b [SecretSize]byte
+	b *[SecretSize]byte
 }
 
 // GenerateSecret returns a new random secret.
 func GenerateSecret() *Secret {
-	s := new(Secret)
+	s := &Secret{b: new([SecretSize]byte)}
 	_, _ = rand.Read(s.b[:]) // crypto/rand.Read never fails
 	return s
 }
@@ -64,9 +67,7 @@ func NewSecret(b []byte) (*Secret, error) {
 	if len(b) != SecretSize {
 		return nil, protocol.Errorf(protocol.KindUntrusted, "secret has %d bytes, want %d", len(b), SecretSize)
 	}
-	s := new(Secret)
-	copy(s.b[:], b)
-	return s, nil
+	return &Secret{b: (*[SecretSize]byte)(append([]byte(nil), b...))}, nil
 }
 
 // Expose returns a copy of the bytes. It is for sealing and for the device's
@@ -82,9 +83,7 @@ func (s *Secret) Equal(other *Secret) bool {
 // a constant of the caller, and the public identifiers that bind it. Each part
 // is preceded by its length, so that no two lists of parts give one input.
 func (s *Secret) Derive(label string, ids ...[]byte) *Secret {
-	out := new(Secret)
-	copy(out.b[:], s.derive(label, SecretSize, ids))
-	return out
+	return &Secret{b: (*[SecretSize]byte)(s.derive(label, SecretSize, ids))}
 }
 
 func (s *Secret) derive(label string, size int, ids [][]byte) []byte {

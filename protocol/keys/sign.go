@@ -33,6 +33,11 @@ type Signature [SignatureSize]byte
 // SigningSecret signs. It is made on the device that uses it and never leaves.
 type SigningSecret struct {
 	hidden
+	in *signing
+}
+
+// signing is what a signing secret holds.
+type signing struct {
 	seed    [SigningSeedSize]byte
 	classic ed25519.PrivateKey
 	lattice *mldsa65.PrivateKey
@@ -56,28 +61,28 @@ func NewSigningSecret(seed []byte) (*SigningSecret, error) {
 	if len(seed) != SigningSeedSize {
 		return nil, protocol.Errorf(protocol.KindUntrusted, "signing seed has %d bytes, want %d", len(seed), SigningSeedSize)
 	}
-	s := &SigningSecret{classic: ed25519.NewKeyFromSeed(seed[:ed25519.SeedSize])}
+	s := &signing{classic: ed25519.NewKeyFromSeed(seed[:ed25519.SeedSize])}
 	copy(s.seed[:], seed)
 	public, private := mldsa65.NewKeyFromSeed((*[mldsa65.SeedSize]byte)(seed[ed25519.SeedSize:]))
 	s.lattice = private
 	copy(s.public[:], s.classic.Public().(ed25519.PublicKey))
 	copy(s.public[ed25519.PublicKeySize:], public.Bytes())
-	return s, nil
+	return &SigningSecret{in: s}, nil
 }
 
 // Expose returns a copy of the seed, for the device's own secret file.
-func (s *SigningSecret) Expose() []byte { return append([]byte(nil), s.seed[:]...) }
+func (s *SigningSecret) Expose() []byte { return append([]byte(nil), s.in.seed[:]...) }
 
 // Public returns the key that verifies what s signs.
-func (s *SigningSecret) Public() VerifyKey { return s.public }
+func (s *SigningSecret) Public() VerifyKey { return s.in.public }
 
 // Sign signs the message under the purpose. It is deterministic: a write that
 // is retried after a crash carries the same bytes and stays idempotent.
 func (s *SigningSecret) Sign(p Purpose, message []byte) Signature {
 	signed := toSign(p, message)
 	var sig Signature
-	copy(sig[:], ed25519.Sign(s.classic, signed))
-	err := mldsa65.SignTo(s.lattice, signed, []byte(mldsaContext), false, sig[ed25519.SignatureSize:])
+	copy(sig[:], ed25519.Sign(s.in.classic, signed))
+	err := mldsa65.SignTo(s.in.lattice, signed, []byte(mldsaContext), false, sig[ed25519.SignatureSize:])
 	if err != nil {
 		panic("solekey: internal error: sign: " + err.Error())
 	}

@@ -23,6 +23,11 @@ type WrapKey [WrapKeySize]byte
 // WrapSecret opens what was wrapped to its public key.
 type WrapSecret struct {
 	hidden
+	in *wrapping
+}
+
+// wrapping is what a wrap secret holds.
+type wrapping struct {
 	seed    [WrapSeedSize]byte
 	private hpke.PrivateKey
 }
@@ -47,20 +52,18 @@ func NewWrapSecret(seed []byte) (*WrapSecret, error) {
 	if err != nil {
 		return nil, protocol.Wrap(protocol.KindUntrusted, err, "wrap seed")
 	}
-	s := &WrapSecret{private: private}
-	copy(s.seed[:], seed)
-	return s, nil
+	return &WrapSecret{in: &wrapping{seed: [WrapSeedSize]byte(seed), private: private}}, nil
 }
 
 // Expose returns a copy of the seed, for the device's own secret file and for
 // sealing a vault's secret to its members.
-func (s *WrapSecret) Expose() []byte { return append([]byte(nil), s.seed[:]...) }
+func (s *WrapSecret) Expose() []byte { return append([]byte(nil), s.in.seed[:]...) }
 
 // Private returns the key for protocol/seal, the only package that opens.
-func (s *WrapSecret) Private() hpke.PrivateKey { return s.private }
+func (s *WrapSecret) Private() hpke.PrivateKey { return s.in.private }
 
 // Public returns the key that others wrap to.
-func (s *WrapSecret) Public() WrapKey { return WrapKey(s.private.PublicKey().Bytes()) }
+func (s *WrapSecret) Public() WrapKey { return WrapKey(s.in.private.PublicKey().Bytes()) }
 
 // Check refuses bytes that are no public key of the suite.
 func (k *WrapKey) Check() error {

@@ -4,6 +4,8 @@
 package ledger
 
 import (
+	"crypto/sha256"
+
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/keys"
 )
@@ -22,7 +24,7 @@ func (s *State) apply(e *Entry, times Times) error {
 	case b.RemoveDevice != nil:
 		return s.removeDevice(e.f.Seq, b.RemoveDevice)
 	case b.Grant != nil:
-		return s.grant(b.Grant)
+		return s.grant(e.f.Seq, b.Grant)
 	case b.Rotate != nil:
 		return s.rotate(b.Rotate)
 	case b.CreateVault != nil:
@@ -36,8 +38,7 @@ func (s *State) apply(e *Entry, times Times) error {
 	case b.RemoveRecovery != nil:
 		return s.askRemoveRecovery(e, b.RemoveRecovery)
 	case b.Close != nil:
-		s.wait(e)
-		return nil
+		return s.wait(e)
 	case b.Veto != nil:
 		_, err := s.takePending(b.Veto.Entry)
 		return err
@@ -50,25 +51,39 @@ func (s *State) apply(e *Entry, times Times) error {
 }
 
 // addMember enters a new member; what was removed stays removed, because its
-// identifier stays taken.
-func (s *State) addMember(m *Member) {
+// keys stay used.
+func (s *State) addMember(m *Member) error {
 	m.ID = m.Keys.ID()
 	m.Heads = map[protocol.VaultID]VaultHead{}
 	m.Wraps = map[uint64]protocol.Hash{}
 	m.Granted = map[protocol.VaultID]protocol.Hash{}
+	m.grantedAt = map[protocol.VaultID]uint64{}
 	s.members[m.ID] = m
+	return s.use(m.Keys.Verify[:], m.Keys.Wrap[:])
 }
 
+// use marks public keys as used. None stands in a ledger twice, in whatever
+// place: a removed member does not come back with half of its keys, and a vault
+// is not rotated to a key that somebody knows already.
+func (s *State) use(public ...[]byte) error {
+	for _, k := range public {
+		h := protocol.Hash(sha256.Sum256(k))
+		if s.used[h] {
+			return refuse("a key of it is or was in the ledger already")
+		}
+		s.used[h] = true
+	}
+	return nil
+}
+
+// admit holds a new member's keys and the number of its kind to the rules.
 func (s *State) admit(k *keys.MemberKeys, kind Kind, most int) error {
 	if err := k.Check(); err != nil {
 		return err
 	}
-	if _, taken := s.members[k.ID()]; taken {
-		return refuse("member %s is or was in the account already", k.ID())
-	}
 	count := 0
 	for _, m := range s.members {
-		if m.Kind == kind {
+		if m.Kind == kind && m.Present() {
 			count++
 		}
 	}
@@ -85,16 +100,14 @@ func (s *State) addDevice(seq uint64, b *AddDevice) error {
 	if err := s.admit(&b.Device, KindDevice, MaxDevices); err != nil {
 		return err
 	}
-	s.addMember(&Member{Kind: KindDevice, Role: b.Role, Keys: b.Device, Added: seq})
-	return nil
+	return s.addMember(&Member{Kind: KindDevice, Role: b.Role, Keys: b.Device, Added: seq})
 }
 
 func (s *State) addRecovery(seq uint64, b *AddRecovery) error {
 	if err := s.admit(&b.Keys, KindRecovery, MaxRecovery); err != nil {
 		return err
 	}
-	s.addMember(&Member{Kind: KindRecovery, Keys: b.Keys, Added: seq})
-	return nil
+	return s.addMember(&Member{Kind: KindRecovery, Keys: b.Keys, Added: seq})
 }
 
 // removeDevice removes at once. Where the device held the account secret, a
@@ -104,7 +117,7 @@ func (s *State) removeDevice(seq uint64, b *RemoveDevice) error {
 	if !ok || m.Kind != KindDevice || !m.Present() {
 		return refuse("device %s is not in the account", b.Device)
 	}
-	if m.Owner() && len(s.holders()) == 1 {
+	if !s.opensWithout(m) {
 		return refuse("nobody could open the account any more")
 	}
 	for _, h := range b.Heads {
@@ -115,10 +128,22 @@ func (s *State) removeDevice(seq uint64, b *RemoveDevice) error {
 	}
 	owner := m.Owner()
 	m.Removed = seq
+	s.dropPendingOf(m.ID)
 	if owner {
 		s.rotationDue()
 	}
 	return nil
+}
+
+// opensWithout reports whether somebody but the member was given the account
+// secret in force; whoever only may be given it does not help.
+func (s *State) opensWithout(leaving *Member) bool {
+	for _, m := range s.holders() {
+		if m != leaving && s.opens(m) {
+			return true
+		}
+	}
+	return false
 }
 
 // rotationDue marks that a former holder knows the secrets in force.
@@ -129,13 +154,13 @@ func (s *State) rotationDue() {
 	}
 }
 
-func (s *State) grant(b *Grant) error {
+func (s *State) grant(seq uint64, b *Grant) error {
 	m, ok := s.members[b.Member]
 	if !ok || !m.Present() {
 		return refuse("member %s is not in the account", b.Member)
 	}
 	if m.Kind == KindDevice && m.Role == protocol.RoleWriter {
-		return s.grantWriter(m, b)
+		return s.grantWriter(seq, m, b)
 	}
 	if !b.Vault.IsZero() || b.Epoch == 0 || b.Epoch != s.epoch {
 		return refuse("a holder is granted the account secret of the epoch in force, %d", s.epoch)
@@ -147,14 +172,14 @@ func (s *State) grant(b *Grant) error {
 	return nil
 }
 
-func (s *State) grantWriter(m *Member, b *Grant) error {
+func (s *State) grantWriter(seq uint64, m *Member, b *Grant) error {
 	if _, ok := s.vaults[b.Vault]; !ok || b.Epoch != 0 {
 		return refuse("a writer is granted vaults, and nothing else")
 	}
 	if _, has := m.Granted[b.Vault]; has {
 		return refuse("writer %s has vault %s already", b.Member, b.Vault)
 	}
-	m.Granted[b.Vault] = b.Wrap
+	m.Granted[b.Vault], m.grantedAt[b.Vault] = b.Wrap, seq
 	return nil
 }
 
@@ -196,7 +221,7 @@ func (s *State) createVault(seq uint64, b *CreateVault) error {
 	if len(s.vaults) >= MaxVaults {
 		return refuse("an account has at most %d vaults", MaxVaults)
 	}
-	if err := b.Key.Check(); err != nil {
+	if err := s.admitVaultKey(&b.Key); err != nil {
 		return err
 	}
 	v := &Vault{ID: b.Vault, Category: b.Category, Created: seq}
@@ -213,12 +238,19 @@ func (s *State) rotateVault(seq uint64, b *RotateVault) error {
 	if b.Epoch != v.Epoch()+1 {
 		return refuse("epoch %d does not follow %d", b.Epoch, v.Epoch())
 	}
-	if err := b.Key.Check(); err != nil {
+	if err := s.admitVaultKey(&b.Key); err != nil {
 		return err
 	}
 	v.Epochs = append(v.Epochs, VaultEpoch{Key: b.Key, Secrets: b.Secrets, AccountEpoch: s.epoch, Since: seq})
 	v.due = false
 	return nil
+}
+
+func (s *State) admitVaultKey(k *keys.WrapKey) error {
+	if err := k.Check(); err != nil {
+		return err
+	}
+	return s.use(k[:])
 }
 
 func (s *State) setProtection(b *SetProtection) error {

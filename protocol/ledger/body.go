@@ -114,6 +114,7 @@ type RemoveRecovery struct {
 }
 
 // Close asks for the account to be closed. It is pending like RemoveRecovery.
+// A request ends when its signer is removed.
 type Close struct{}
 
 // Veto ends a pending entry without effect.
@@ -173,13 +174,18 @@ func (b *Body) check() error {
 	if n := len(b.kinds()); n != 1 {
 		return protocol.Errorf(protocol.KindUntrusted, "parse ledger entry: %d bodies, want exactly one", n)
 	}
+	for _, object := range b.Objects() {
+		if object.IsZero() {
+			return protocol.Errorf(protocol.KindUntrusted, "parse ledger entry: it names no wrap or box")
+		}
+	}
 	switch {
 	case b.RemoveDevice != nil:
 		return checkHeads(b.RemoveDevice.Heads)
 	case b.Rotate != nil:
 		return checkWraps(b.Rotate.Wraps)
-	case b.Name != nil && len(b.Name.Box) > MaxLabelSize:
-		return protocol.Errorf(protocol.KindUntrusted, "parse ledger entry: label of %d bytes, at most %d allowed", len(b.Name.Box), MaxLabelSize)
+	case b.Name != nil && (len(b.Name.Box) == 0 || len(b.Name.Box) > MaxLabelSize):
+		return protocol.Errorf(protocol.KindUntrusted, "parse ledger entry: label of %d bytes, 1 to %d allowed", len(b.Name.Box), MaxLabelSize)
 	}
 	return nil
 }

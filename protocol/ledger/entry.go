@@ -15,8 +15,8 @@ import (
 const (
 	MaxEntrySize = 64 << 10 // bytes of one encoded entry
 	MaxEntries   = 1 << 16
-	MaxDevices   = 256 // present and removed ones together
-	MaxRecovery  = 32  // recovery methods, present and removed ones together
+	MaxDevices   = 256 // present ones: what a thief filled up can be emptied again
+	MaxRecovery  = 32  // recovery methods that are present
 	MaxVaults    = 256
 	MaxLabelSize = 1024 // bytes of a boxed label
 )
@@ -48,11 +48,11 @@ type Entry struct {
 // Parse reads one entry: syntax and limits only.
 func Parse(raw []byte) (*Entry, error) {
 	var f fields
+	if v, ok := canonical.Version(raw); ok && v != protocol.FormatVersion {
+		return nil, protocol.Errorf(protocol.KindUnsupported, "parse ledger entry: version %d is not known here", v)
+	}
 	if err := canonical.Unmarshal(raw, MaxEntrySize, &f); err != nil {
 		return nil, protocol.Wrap(protocol.KindUntrusted, err, "parse ledger entry")
-	}
-	if f.Version != protocol.FormatVersion {
-		return nil, protocol.Errorf(protocol.KindUnsupported, "parse ledger entry: version %d is not known here", f.Version)
 	}
 	if f.Signature == nil {
 		return nil, protocol.Errorf(protocol.KindUntrusted, "parse ledger entry: no signature")
@@ -60,11 +60,7 @@ func Parse(raw []byte) (*Entry, error) {
 	if err := f.Body.check(); err != nil {
 		return nil, err
 	}
-	return newEntry(f, append([]byte(nil), raw...)), nil
-}
-
-func newEntry(f fields, raw []byte) *Entry {
-	return &Entry{f: f, raw: raw, hash: sha256.Sum256(raw)}
+	return &Entry{f: f, raw: append([]byte(nil), raw...), hash: sha256.Sum256(raw)}, nil
 }
 
 // Bytes returns the encoding, which must not be changed.
@@ -102,15 +98,13 @@ func (f fields) signed() []byte {
 	return canonical.MustMarshal(f)
 }
 
-// Sign makes the next entry after prev, or entry 0 where prev is nil. It checks
-// no rule: fold the result before you send it.
+// Sign makes the next entry after prev, or entry 0 where prev is nil. What it
+// returns was parsed from its own bytes, so that it is within all limits. It
+// checks no rule: fold the result before you send it.
 func Sign(prev *State, at protocol.Time, body Body, signer *keys.MemberSecrets) (*Entry, error) {
 	f := fields{Version: protocol.FormatVersion, Time: at, Body: body, Signer: signer.ID()}
 	if prev != nil {
 		f.Account, f.Seq, f.Prev = prev.account, prev.head.Seq+1, prev.head.Hash
-	}
-	if err := f.Body.check(); err != nil {
-		return nil, err
 	}
 	signature := signer.Signing.Sign(keys.PurposeLedgerEntry, f.signed())
 	f.Signature = &signature
@@ -118,5 +112,5 @@ func Sign(prev *State, at protocol.Time, body Body, signer *keys.MemberSecrets) 
 	if err != nil {
 		return nil, err
 	}
-	return newEntry(f, raw), nil
+	return Parse(raw)
 }

@@ -31,11 +31,15 @@ func Fold(entries []*Entry, times Times) (*State, error) {
 		vaults:   map[protocol.VaultID]*Vault{},
 		levels:   map[protocol.Category]protocol.Level{},
 		lastName: map[string]NameRef{},
+		used:     map[protocol.Hash]bool{},
 	}
 	if err := s.open(entries[0]); err != nil {
 		return nil, protocol.Wrap(protocol.KindUntrusted, err, "fold ledger entry 0")
 	}
-	return s, s.extend(entries[1:], times)
+	if err := s.extend(entries[1:], times); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // Extend verifies the entries that follow the state and returns the new state;
@@ -64,9 +68,8 @@ func (s *State) open(e *Entry) error {
 		return err
 	}
 	s.account = protocol.AccountID(e.hash)
-	s.addMember(&Member{Kind: KindDevice, Role: protocol.RoleOwner, Keys: g.Device})
 	s.advance(e)
-	return nil
+	return s.addMember(&Member{Kind: KindDevice, Role: protocol.RoleOwner, Keys: g.Device})
 }
 
 func (s *State) extend(entries []*Entry, times Times) error {
@@ -86,9 +89,9 @@ func (s *State) step(e *Entry, times Times) error {
 	if e.f.Seq >= MaxEntries {
 		return protocol.Errorf(protocol.KindUntrusted, "a ledger has at most %d entries", MaxEntries)
 	}
-	signer, err := s.Member(e.f.Signer)
-	if err != nil {
-		return err
+	signer, ok := s.members[e.f.Signer]
+	if !ok {
+		return refuse("its signer %s is not in the ledger", e.f.Signer)
 	}
 	if err := s.allows(signer, &e.f.Body); err != nil {
 		return err
@@ -114,7 +117,9 @@ func (s *State) advance(e *Entry) {
 
 // allows decides who may say what. An owner device may do all; a recovery key
 // may add devices, remove devices, rotate and veto, and what belongs to these;
-// a writer nothing.
+// a writer nothing. What needs the account secret to be made comes only from
+// who was given it: from anybody else it would be a wrap or box that opens to
+// nothing, and everything before it would be lost.
 func (s *State) allows(signer *Member, b *Body) error {
 	switch {
 	case s.closed:
@@ -123,12 +128,27 @@ func (s *State) allows(signer *Member, b *Body) error {
 		return protocol.Errorf(protocol.KindUntrusted, "its signer %s was removed", signer.ID)
 	case s.due && b.Rotate == nil && b.RemoveDevice == nil && b.Veto == nil:
 		return protocol.Errorf(protocol.KindUntrusted, "a rotation of the account secret is due first")
+	case b.needsSecret() && !s.opens(signer):
+		return protocol.Errorf(protocol.KindUntrusted, "its signer %s was not given the account secret", signer.ID)
 	case signer.Owner():
 		return nil
 	case signer.Kind == KindRecovery && b.byRecovery():
 		return nil
 	}
 	return protocol.Errorf(protocol.KindUntrusted, "its signer %s may not do this", signer.ID)
+}
+
+// needsSecret reports whether the body names what only a holder of the account
+// secret in force can make.
+func (b *Body) needsSecret() bool {
+	return b.Grant != nil || b.Rotate != nil || b.CreateVault != nil || b.RotateVault != nil || b.Name != nil
+}
+
+// opens reports whether the member was given the account secret in force; while
+// there is none, everybody counts as having it.
+func (s *State) opens(m *Member) bool {
+	_, has := m.Wraps[s.epoch]
+	return has || s.epoch == 0
 }
 
 // byRecovery reports whether a recovery key may sign the body.

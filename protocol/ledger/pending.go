@@ -5,9 +5,39 @@ package ledger
 
 import "github.com/solekey/solekey/protocol"
 
-// wait makes the entry pending.
-func (s *State) wait(e *Entry) {
-	s.pending = append(s.pending, Pending{Entry: e.hash, Seq: e.f.Seq, Body: e.f.Body})
+// wait makes the entry pending. What waits already is not asked for twice, so
+// that one veto ends it.
+func (s *State) wait(e *Entry) error {
+	for _, p := range s.pending {
+		if p.target() == e.f.Body.target() {
+			return refuse("this is pending already, since entry %d", p.Seq)
+		}
+	}
+	s.pending = append(s.pending, Pending{Entry: e.hash, Seq: e.f.Seq, Signer: e.f.Signer, Body: e.f.Body})
+	return nil
+}
+
+// target returns what a request is about: a recovery method, or zero for the
+// account itself.
+func (b *Body) target() protocol.MemberID {
+	if b.RemoveRecovery != nil {
+		return b.RemoveRecovery.Member
+	}
+	return protocol.MemberID{}
+}
+
+func (p *Pending) target() protocol.MemberID { return p.Body.target() }
+
+// dropPendingOf ends what a removed member asked for: a thief that was thrown
+// out leaves no request behind that somebody would have to remember to veto.
+func (s *State) dropPendingOf(signer protocol.MemberID) {
+	var kept []Pending
+	for _, p := range s.pending {
+		if p.Signer != signer {
+			kept = append(kept, p)
+		}
+	}
+	s.pending = kept
 }
 
 func (s *State) askRemoveRecovery(e *Entry, b *RemoveRecovery) error {
@@ -15,8 +45,7 @@ func (s *State) askRemoveRecovery(e *Entry, b *RemoveRecovery) error {
 	if !ok || m.Kind != KindRecovery || !m.Present() {
 		return refuse("recovery method %s is not in the account", b.Member)
 	}
-	s.wait(e)
-	return nil
+	return s.wait(e)
 }
 
 // takePending ends the waiting of an entry and returns it.
@@ -35,7 +64,7 @@ func (s *State) takePending(entry protocol.Hash) (Pending, error) {
 func (s *State) complete(e *Entry, b *Complete, times Times) error {
 	asked, ok := times[b.Entry]
 	now, ok2 := times[e.hash]
-	if !ok || !ok2 || now-asked < PendingDelay {
+	if !ok || !ok2 || !waited(asked, now) {
 		return refuse("the log does not prove that entry %s waited for its delay", b.Entry)
 	}
 	p, err := s.takePending(b.Entry)
@@ -49,14 +78,20 @@ func (s *State) complete(e *Entry, b *Complete, times Times) error {
 	return s.removeRecovery(e.f.Seq, p.Body.RemoveRecovery.Member)
 }
 
+// waited reports whether the delay lies between the two moments; the difference
+// of two moments may not fit a Time, and is then taken as far as it fits.
+func waited(asked, now protocol.Time) bool {
+	if now < asked {
+		return false
+	}
+	return uint64(now)-uint64(asked) >= uint64(PendingDelay)
+}
+
 // removeRecovery removes a recovery method; it held the account secret, so a
 // rotation is due.
 func (s *State) removeRecovery(seq uint64, id protocol.MemberID) error {
 	m := s.members[id]
-	if !m.Present() {
-		return refuse("recovery method %s was removed already", id)
-	}
-	if len(s.holders()) == 1 {
+	if !s.opensWithout(m) {
 		return refuse("nobody could open the account any more")
 	}
 	m.Removed = seq

@@ -6,8 +6,9 @@ package ledger
 import "github.com/solekey/solekey/protocol"
 
 // MayAdd reports whether the device may add to the vault now: a present owner,
-// or a present writer that was granted the vault. Errors are KindRemoved for a
-// removed device and KindDenied for all else.
+// or a present writer that was granted the vault, while the account is not
+// closed. Errors are KindRemoved for a removed device and KindDenied for all
+// else.
 func (s *State) MayAdd(device protocol.MemberID, vault protocol.VaultID) error {
 	m, ok := s.members[device]
 	switch {
@@ -15,10 +16,12 @@ func (s *State) MayAdd(device protocol.MemberID, vault protocol.VaultID) error {
 		return protocol.Errorf(protocol.KindDenied, "device %s is not in the account", device)
 	case !m.Present():
 		return protocol.Errorf(protocol.KindRemoved, "device %s was removed", device)
-	case m.Owner():
-		return nil
+	case s.closed:
+		return protocol.Errorf(protocol.KindDenied, "the account is closed")
 	}
-	if _, granted := m.Granted[vault]; granted {
+	_, known := s.vaults[vault]
+	_, granted := m.Granted[vault]
+	if known && (m.Owner() || granted) {
 		return nil
 	}
 	return protocol.Errorf(protocol.KindDenied, "device %s may not add to vault %s", device, vault)
@@ -56,8 +59,8 @@ func (s *State) Belongs(device protocol.MemberID, vault protocol.VaultID, epoch 
 	if m.Kind != KindDevice || m.Added > seen.Seq || !m.Present() && seen.Seq >= m.Removed {
 		return refuse("device %s was not in the account at ledger entry %d", device, seen.Seq)
 	}
-	if _, granted := m.Granted[vault]; m.Role == protocol.RoleWriter && !granted {
-		return refuse("writer %s was not granted vault %s", device, vault)
+	if at, granted := m.grantedAt[vault]; m.Role == protocol.RoleWriter && (!granted || at > seen.Seq) {
+		return refuse("writer %s was not granted vault %s at ledger entry %d", device, vault, seen.Seq)
 	}
 	return nil
 }
@@ -66,12 +69,15 @@ func (s *State) Belongs(device protocol.MemberID, vault protocol.VaultID, epoch 
 // counts: the device belongs, and where it was removed since, the position is
 // not beyond the head that its removal names. A removed device could sign on,
 // naming a ledger head before its removal, with a provider that plays along.
+// Where the position's hash is given, it must be that head's own at that head;
+// below it, who reads the chain must see that it passes through (LastHeads).
 func (s *State) Counts(device protocol.MemberID, at VaultHead, epoch uint64, seen Head) error {
 	if err := s.Belongs(device, at.Vault, epoch, seen); err != nil {
 		return err
 	}
 	m := s.members[device]
-	if m.Present() || at.Seq <= m.Heads[at.Vault].Seq {
+	last := m.Heads[at.Vault]
+	if m.Present() || at.Seq < last.Seq || at.Seq == last.Seq && (at.Hash.IsZero() || at.Hash == last.Hash) {
 		return nil
 	}
 	return refuse("device %s was removed, and this lies beyond its last head that counts", device)

@@ -32,6 +32,7 @@ type State struct {
 	pending  []Pending
 	closed   bool
 	lastName map[string]NameRef
+	used     map[protocol.Hash]bool // SHA-256 of every public key that ever stood here
 }
 
 // Kind says what a member is.
@@ -57,6 +58,8 @@ type Member struct {
 	Wraps map[uint64]protocol.Hash
 	// Granted holds, for a writer, the hash of its wrap for each vault.
 	Granted map[protocol.VaultID]protocol.Hash
+
+	grantedAt map[protocol.VaultID]uint64 // seq of the entry, for what is in Granted
 }
 
 // Present reports whether the member was not removed.
@@ -104,9 +107,10 @@ func (v *Vault) epochAt(seq uint64) uint64 {
 
 // Pending is an entry that waits for its delay.
 type Pending struct {
-	Entry protocol.Hash
-	Seq   uint64
-	Body  Body
+	Entry  protocol.Hash
+	Seq    uint64
+	Signer protocol.MemberID
+	Body   Body
 }
 
 // NameRef is the newest boxed label of a member or a vault.
@@ -157,41 +161,54 @@ func (s *State) Holds(h Head) bool {
 	return h.Seq < uint64(len(s.hashes)) && s.hashes[h.Seq] == h.Hash
 }
 
-// Member returns a present or removed member; the caller must not change it.
+// Member returns a copy of a present or removed member.
 func (s *State) Member(id protocol.MemberID) (*Member, error) {
 	m, ok := s.members[id]
 	if !ok {
 		return nil, protocol.Errorf(protocol.KindUntrusted, "member %s is not in the ledger", id)
 	}
-	return m, nil
+	return m.clone(), nil
 }
 
-// AllMembers returns every member, present or removed, in the order in which
-// they were added; the caller must not change them.
+// AllMembers returns copies of every member, present or removed, in the order
+// in which they were added.
 func (s *State) AllMembers() []*Member {
 	list := make([]*Member, 0, len(s.members))
 	for _, m := range s.members {
-		list = append(list, m)
+		list = append(list, m.clone())
 	}
 	sort.Slice(list, func(i, j int) bool { return list[i].Added < list[j].Added })
 	return list
 }
 
-// Vault returns a vault; the caller must not change it.
+// LastHeads returns, for every removal that names the vault, the last head of
+// the removed device that still counts. The vault's chain must pass through each
+// of them, so that no provider can put another past below it.
+func (s *State) LastHeads(vault protocol.VaultID) []VaultHead {
+	var list []VaultHead
+	for _, m := range s.members {
+		if h, ok := m.Heads[vault]; ok {
+			list = append(list, h)
+		}
+	}
+	sort.Slice(list, func(i, j int) bool { return list[i].Seq < list[j].Seq })
+	return list
+}
+
+// Vault returns a copy of a vault.
 func (s *State) Vault(id protocol.VaultID) (*Vault, error) {
 	v, ok := s.vaults[id]
 	if !ok {
 		return nil, protocol.Errorf(protocol.KindNotFound, "vault %s is not in the ledger", id)
 	}
-	return v, nil
+	return v.clone(), nil
 }
 
-// Vaults returns the vaults in the order of their creation; the caller must not
-// change them.
+// Vaults returns copies of the vaults in the order of their creation.
 func (s *State) Vaults() []*Vault {
 	list := make([]*Vault, 0, len(s.vaults))
 	for _, v := range s.vaults {
-		list = append(list, v)
+		list = append(list, v.clone())
 	}
 	sort.Slice(list, func(i, j int) bool { return list[i].Created < list[j].Created })
 	return list
@@ -234,18 +251,23 @@ func (s *State) clone() *State {
 	}
 	c.vaults = make(map[protocol.VaultID]*Vault, len(s.vaults))
 	for id, v := range s.vaults {
-		w := *v
-		w.Epochs = append([]VaultEpoch(nil), v.Epochs...)
-		c.vaults[id] = &w
+		c.vaults[id] = v.clone()
 	}
-	c.levels = copyMap(s.levels)
+	c.levels, c.used = copyMap(s.levels), copyMap(s.used)
 	c.lastName = copyMap(s.lastName)
 	return &c
 }
 
 func (m *Member) clone() *Member {
 	c := *m
-	c.Heads, c.Wraps, c.Granted = copyMap(m.Heads), copyMap(m.Wraps), copyMap(m.Granted)
+	c.Heads, c.Wraps = copyMap(m.Heads), copyMap(m.Wraps)
+	c.Granted, c.grantedAt = copyMap(m.Granted), copyMap(m.grantedAt)
+	return &c
+}
+
+func (v *Vault) clone() *Vault {
+	c := *v
+	c.Epochs = append([]VaultEpoch(nil), v.Epochs...)
 	return &c
 }
 
