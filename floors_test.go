@@ -35,6 +35,8 @@ var house = drawing{
 		"provider/accounts": 7, "provider/vaults": 7,
 		// features
 		"device/backup": 8,
+		// assembly
+		"provider/records": 9,
 	},
 
 	// Rooms below these paths are exempt from floors and walls, and nobody but they and tests imports them:
@@ -93,6 +95,9 @@ var house = drawing{
 		"github.com/cloudflare/circl":     {rooms: []string{"protocol/keys"}},
 		"github.com/zeebo/blake3":         {rooms: []string{"device/tree"}},
 		"github.com/klauspost/compress":   {rooms: []string{"device/tree"}},
+		"github.com/google/go-tpm":        {rooms: []string{"device/state"}},
+		"github.com/zalando/go-keyring":   {rooms: []string{"device/state"}},
+		"golang.org/x/crypto":             {rooms: []string{"device/state"}},
 		"modernc.org/sqlite":              {rooms: []string{"storage/sqlite"}},
 		"github.com/pressly/goose/v3":     {rooms: []string{"storage/sqlite"}},
 		"golang.org/x/sys":                {rooms: []string{"storage", "device/files", "device/tree", "device/state"}},
