@@ -30,7 +30,7 @@ func box(secret *keys.Secret, c Context, plaintext, salt []byte) []byte {
 	out = append(out, boxFormat)
 	out = append(out, salt...)
 	out = append(out, commitment...)
-	return aead.Seal(out, make([]byte, nonceSize), plaintext, nil)
+	return aead.Seal(out, nonce(0), plaintext, nil)
 }
 
 // OpenBox opens a box that was sealed under the secret for this very place. The
@@ -44,7 +44,7 @@ func OpenBox(secret *keys.Secret, c Context, sealed []byte) ([]byte, error) {
 	if !committed(rest[:commitmentSize], commitment) {
 		return nil, errOpen("box")
 	}
-	plaintext, err := aead.Open(nil, make([]byte, nonceSize), rest[commitmentSize:], nil)
+	plaintext, err := open(aead, 0, rest[commitmentSize:], nil)
 	if err != nil {
 		return nil, errOpen("box")
 	}

@@ -98,6 +98,18 @@ func derive(secret *keys.Secret, salt []byte, c Context) (cipher.AEAD, []byte) {
 // committed reports whether a stored commitment is the derived one.
 func committed(stored, derived []byte) bool { return subtle.ConstantTimeCompare(stored, derived) == 1 }
 
+// open is the one place where a derived key decrypts; its commitment was compared
+// before.
+func open(aead cipher.AEAD, number uint64, sealed, data []byte) ([]byte, error) {
+	if testingOnlyOpen != nil {
+		testingOnlyOpen()
+	}
+	return aead.Open(nil, nonce(number), sealed, data)
+}
+
+// testingOnlyOpen lets a test see that something is about to be decrypted.
+var testingOnlyOpen func()
+
 // errOpen is the one answer to everything that does not open, whatever the
 // reason, so that a failure says nothing about a secret.
 func errOpen(what string) error {

@@ -141,7 +141,7 @@ func OpenPack(run *Run, h *PackHeader) (*Pack, error) {
 	if !committed(h.raw[offCommitment:offLead], commitment) {
 		return nil, errOpen("pack")
 	}
-	lead, err := aead.Open(nil, nonce(nonceLead), h.raw[offLead:PackHeaderSize], h.raw[:offLead])
+	lead, err := open(aead, nonceLead, h.raw[offLead:PackHeaderSize], h.raw[:offLead])
 	if err != nil {
 		return nil, errOpen("pack")
 	}
@@ -150,7 +150,7 @@ func OpenPack(run *Run, h *PackHeader) (*Pack, error) {
 		return nil, err
 	}
 	p.open = func(what string, number uint64, sealed []byte) ([]byte, error) {
-		plaintext, err := aead.Open(nil, nonce(number), sealed, nil)
+		plaintext, err := open(aead, number, sealed, nil)
 		if err != nil {
 			return nil, errOpen(what)
 		}

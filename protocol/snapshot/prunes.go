@@ -70,7 +70,8 @@ func (p *Prunes) append(raw []byte, state *ledger.State) (*Generation, error) {
 }
 
 // follows demands that the generation is the next one, saw no less than the one
-// before, and does to each pack what can be done to it.
+// before, and drops only what was retired before its head. To retire what is
+// retired, or revive what is not, changes nothing and is no error.
 func (p *Prunes) follows(g *Generation) error {
 	if g.Vault != p.vault || g.Number != p.number+1 || g.Prev != p.hash {
 		return protocol.Errorf(protocol.KindUntrusted, "generation %d does not follow generation %d of vault %s", g.Number, p.number, p.vault)
@@ -78,34 +79,25 @@ func (p *Prunes) follows(g *Generation) error {
 	if g.Ledger.Seq < p.ledger || g.Head.Seq < p.head {
 		return protocol.Errorf(protocol.KindUntrusted, "generation %d saw an older ledger or head than the one before it", g.Number)
 	}
+	if g.Act != PruneDrop {
+		return nil
+	}
 	for _, pack := range g.Packs {
-		if why := p.refuses(g, pack); why != "" {
-			return protocol.Errorf(protocol.KindUntrusted, "generation %d: pack %s %s", g.Number, pack, why)
+		if r, retired := p.retired[pack]; !retired || g.Head.Seq <= r.Head {
+			return protocol.Errorf(protocol.KindUntrusted, "generation %d drops pack %s, which was not retired before its head", g.Number, pack)
 		}
 	}
 	return nil
 }
 
-// refuses says why the act cannot be done to the pack, "" where it can.
-func (p *Prunes) refuses(g *Generation, pack protocol.PackID) string {
-	r, retired := p.retired[pack]
-	switch {
-	case g.Act == PruneRetire && retired:
-		return "is retired already"
-	case g.Act != PruneRetire && !retired:
-		return "is not retired"
-	case g.Act == PruneDrop && g.Head.Seq <= r.Head:
-		return "is dropped from a head no newer than its retirement"
-	}
-	return ""
-}
-
 func (p *Prunes) take(g *Generation) {
 	for _, pack := range g.Packs {
-		if g.Act == PruneRetire {
+		_, retired := p.retired[pack]
+		switch {
+		case g.Act != PruneRetire:
+			delete(p.retired, pack)
+		case !retired:
 			p.retired[pack] = Retirement{Generation: g.Number, Head: g.Head.Seq}
-			continue
 		}
-		delete(p.retired, pack)
 	}
 }
