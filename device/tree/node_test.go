@@ -37,7 +37,7 @@ func manyEntries(seed uint64, n int) []*Entry {
 // writeFolder stores a folder and returns its root.
 func writeFolder(t testing.TB, store Store, entries []*Entry) protocol.Hash {
 	t.Helper()
-	w := NewFolderWriter(NewCutter(fixedSecrets(1).Chunking), store)
+	w := NewFolderWriter(NewCutter(testSecrets(1).Chunking), store)
 	for _, e := range entries {
 		if err := w.Add(e); err != nil {
 			t.Fatal(err)
@@ -153,7 +153,7 @@ func TestFolderChangesStayLocal(t *testing.T) {
 // TestFolderWriterRefuses sees that nothing is written which could not be read.
 func TestFolderWriterRefuses(t *testing.T) {
 	s := newMemoryStore()
-	cutter := NewCutter(fixedSecrets(1).Chunking)
+	cutter := NewCutter(testSecrets(1).Chunking)
 	pipe := func(name string) *Entry { return &Entry{Name: []byte(name), Type: TypePipe} }
 	for _, names := range [][]string{{"b", "a"}, {"a", "a"}, {""}, {"a", "b/c"}} {
 		w := NewFolderWriter(cutter, s.store)

@@ -9,17 +9,7 @@ import (
 	"fmt"
 
 	"github.com/solekey/solekey/protocol"
-	"github.com/solekey/solekey/protocol/keys"
 )
-
-// fixedSecrets returns secrets that are the same in every run.
-func fixedSecrets(seed byte) *Secrets {
-	root, err := keys.NewSecret(bytes.Repeat([]byte{seed}, keys.SecretSize))
-	if err != nil {
-		panic(err)
-	}
-	return DeriveSecrets(root, protocol.MemberID{})
-}
 
 // memoryStore keeps chunks in a map; it is a Store and a Load.
 type memoryStore struct {
@@ -29,7 +19,7 @@ type memoryStore struct {
 }
 
 func newMemoryStore() *memoryStore {
-	return &memoryStore{names: NewNames(fixedSecrets(1).Naming), chunks: map[protocol.Hash][]byte{}}
+	return &memoryStore{names: NewNames(testSecrets(1).Naming), chunks: map[protocol.Hash][]byte{}}
 }
 
 func (s *memoryStore) store(kind Kind, plaintext []byte) (protocol.Hash, error) {
