@@ -46,8 +46,8 @@ const (
 )
 
 // LoginContext and LoginServer are the context and the server's identity of the
-// password login (OPAQUE, RFC 9807); the client's identity is the account's
-// canonical name. The suite is fixed: ristretto255-SHA512 for OPRF and key
+// password login (OPAQUE, RFC 9807); there is no client identity, so the client's
+// public key stands for it. The suite is fixed: ristretto255-SHA512 for OPRF and key
 // exchange, HKDF, HMAC and hash over SHA-512, Argon2id with the default
 // parameters of RFC 9106's second choice (t=3, m=64 MiB, p=4), no salt.
 const (

@@ -1,0 +1,115 @@
+// SPDX-FileCopyrightText: The Solekey authors
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Metrics counts requests, for whoever runs the server. Its nil counts nothing.
+// Handler writes them in the text format that Prometheus reads (version 0.0.4).
+type Metrics struct {
+	totals func(context.Context) (Totals, error)
+
+	mu     sync.Mutex // guards routes
+	routes map[string]*routeCount
+}
+
+// Totals are the figures that are asked for when somebody looks.
+type Totals struct {
+	Accounts, Packs, Bytes int64
+}
+
+// routeCount counts the answers of one route.
+type routeCount struct {
+	statuses map[int]int64
+	buckets  []int64 // one more than bounds
+	seconds  float64
+	total    int64
+}
+
+// bounds are the upper bounds of the buckets of time, in seconds.
+func bounds() []float64 { return []float64{.005, .025, .1, .5, 2, 10, 60} }
+
+// NewMetrics returns metrics that ask totals for the figures of the store.
+func NewMetrics(totals func(context.Context) (Totals, error)) *Metrics {
+	return &Metrics{totals: totals, routes: map[string]*routeCount{}}
+}
+
+func (m *Metrics) observe(route string, status int, took time.Duration) {
+	if m == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c, ok := m.routes[route]
+	if !ok {
+		c = &routeCount{statuses: map[int]int64{}, buckets: make([]int64, len(bounds()))}
+		m.routes[route] = c
+	}
+	c.statuses[status]++
+	c.total++
+	c.seconds += took.Seconds()
+	for i, bound := range bounds() {
+		if took.Seconds() <= bound {
+			c.buckets[i]++
+		}
+	}
+}
+
+// Handler serves the metrics; it belongs on a loopback address.
+func (m *Metrics) Handler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		totals, err := m.totals(r.Context())
+		if err != nil {
+			http.Error(w, "the figures cannot be read", http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+		m.write(w, totals)
+	})
+}
+
+func (m *Metrics) write(w io.Writer, totals Totals) {
+	gauge := func(name, help string, value int64) {
+		fmt.Fprintf(w, "# HELP %s %s\n# TYPE %s gauge\n%s %d\n", name, help, name, name, value)
+	}
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	gauge("solekeyd_accounts", "Accounts.", totals.Accounts)
+	gauge("solekeyd_packs", "Packs stored.", totals.Packs)
+	gauge("solekeyd_stored_bytes", "Bytes that count towards quotas.", totals.Bytes)
+	gauge("go_goroutines", "Goroutines.", int64(runtime.NumGoroutine()))
+	gauge("go_memstats_sys_bytes", "Memory obtained from the system.", int64(memory.Sys))
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	names := slices.Sorted(maps.Keys(m.routes))
+	fmt.Fprint(w, "# HELP solekeyd_requests_total Requests answered.\n# TYPE solekeyd_requests_total counter\n")
+	for _, name := range names {
+		for _, status := range slices.Sorted(maps.Keys(m.routes[name].statuses)) {
+			fmt.Fprintf(w, "solekeyd_requests_total{route=%q,status=\"%d\"} %d\n", name, status, m.routes[name].statuses[status])
+		}
+	}
+	fmt.Fprint(w, "# HELP solekeyd_request_seconds Time to answer.\n# TYPE solekeyd_request_seconds histogram\n")
+	for _, name := range names {
+		m.routes[name].write(w, name)
+	}
+}
+
+func (c *routeCount) write(w io.Writer, name string) {
+	for i, bound := range bounds() {
+		fmt.Fprintf(w, "solekeyd_request_seconds_bucket{route=%q,le=\"%g\"} %d\n", name, bound, c.buckets[i])
+	}
+	fmt.Fprintf(w, "solekeyd_request_seconds_bucket{route=%q,le=\"+Inf\"} %d\n", name, c.total)
+	fmt.Fprintf(w, "solekeyd_request_seconds_sum{route=%q} %g\n", name, c.seconds)
+	fmt.Fprintf(w, "solekeyd_request_seconds_count{route=%q} %d\n", name, c.total)
+}
