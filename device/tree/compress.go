@@ -62,7 +62,10 @@ func equalPairs(b []byte) int {
 }
 
 // compressor compresses frames, one at a time: each worker has its own.
-type compressor struct{ encoder *zstd.Encoder }
+type compressor struct {
+	encoder *zstd.Encoder
+	room    []byte // what the encoder writes to, as long as the longest frame so far
+}
 
 func newCompressor() *compressor {
 	encoder, err := zstd.NewWriter(nil,
@@ -75,17 +78,17 @@ func newCompressor() *compressor {
 	if err != nil {
 		panic("solekey: internal error: zstd encoder: " + err.Error())
 	}
-	return &compressor{encoder}
+	return &compressor{encoder: encoder}
 }
 
-// compress returns the shorter form of raw: either raw itself, or its
-// compressed form in room, which has space for raw's length.
-func (c *compressor) compress(raw, room []byte) ([]byte, Compression) {
-	packed := c.encoder.EncodeAll(raw, room[:0])
-	if len(packed) >= len(raw)-len(raw)/compressWorth {
+// compress returns the shorter form of raw, in the place of raw: either its
+// compressed form or raw as it was.
+func (c *compressor) compress(raw []byte) ([]byte, Compression) {
+	c.room = c.encoder.EncodeAll(raw, c.room[:0])
+	if len(c.room) >= len(raw)-len(raw)/compressWorth {
 		return raw, CompressNone
 	}
-	return packed, CompressZstd
+	return raw[:copy(raw, c.room)], CompressZstd
 }
 
 // Decompressor gives frames back. It is safe for concurrent use and holds a

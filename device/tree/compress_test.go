@@ -77,7 +77,7 @@ func TestCompressAndBack(t *testing.T) {
 		"hardly less": append(testRandom(4, 1<<20), make([]byte, 10_000)...),
 		"zeros":       make([]byte, MaxFrameLength),
 	} {
-		frame, compression := c.compress(raw, make([]byte, 0, len(raw)))
+		frame, compression := c.compress(bytes.Clone(raw))
 		if compression == CompressNone != (len(frame) == len(raw)) || len(frame) > len(raw) {
 			t.Errorf("%s: %d bytes became %d, compression %d", name, len(raw), len(frame), compression)
 		}
@@ -110,7 +110,7 @@ func TestDecompressRefuses(t *testing.T) {
 	t.Parallel()
 	d := NewDecompressor()
 	text := testText(1, 100_000)
-	good, _ := newCompressor().compress(text, nil)
+	good, _ := newCompressor().compress(bytes.Clone(text))
 	for name, test := range map[string]struct {
 		compression Compression
 		frame       []byte
@@ -157,7 +157,7 @@ func TestDecompressBombAllocatesLittle(t *testing.T) {
 }
 
 func FuzzDecompress(f *testing.F) {
-	good, _ := newCompressor().compress(testText(1, 10_000), nil)
+	good, _ := newCompressor().compress(testText(1, 10_000))
 	f.Add(good, 10_000)
 	f.Add(good[:len(good)/2], 10_000)
 	f.Add(bomb(8<<20, true), MaxFrameLength)
@@ -184,7 +184,7 @@ func FuzzCompress(f *testing.F) {
 			return
 		}
 		_ = looksRandom(raw)
-		frame, compression := c.compress(raw, nil)
+		frame, compression := c.compress(bytes.Clone(raw))
 		back, err := d.Decompress(nil, compression, frame, len(raw))
 		if err != nil || !bytes.Equal(back, raw) {
 			t.Fatalf("not what it was: %v", err)
@@ -195,12 +195,12 @@ func FuzzCompress(f *testing.F) {
 func BenchmarkCompress(b *testing.B) {
 	for name, raw := range map[string][]byte{"text": testText(1, 1<<20), "random": testRandom(1, 1<<20)} {
 		b.Run(name, func(b *testing.B) {
-			c, room := newCompressor(), make([]byte, 0, 1<<20)
+			c, room := newCompressor(), make([]byte, 1<<20)
 			b.SetBytes(int64(len(raw)))
 			b.ReportAllocs()
 			for b.Loop() {
 				if !looksRandom(raw) {
-					c.compress(raw, room)
+					c.compress(room[:copy(room, raw)])
 				}
 			}
 		})

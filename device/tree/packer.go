@@ -182,7 +182,7 @@ func (p *Packer) note(name protocol.Hash, n int) {
 }
 
 func (p *Packer) newJob(kind Kind, room int, tried bool) *job {
-	return &job{frame: Frame{Kind: kind}, tried: tried, raw: p.pool.take(room), done: make(chan struct{})}
+	return &job{frame: Frame{Kind: kind}, tried: tried, bytes: p.pool.take(room), done: make(chan struct{})}
 }
 
 // submit sends a frame on its way once there is a slot for it. The channels
@@ -205,7 +205,7 @@ func (p *Packer) work() {
 	c := newCompressor()
 	for j := range p.jobs {
 		if p.life.Err() == nil {
-			j.compress(c, &p.pool)
+			j.compress(c)
 		}
 		close(j.done)
 	}
@@ -218,10 +218,11 @@ func (p *Packer) seal() {
 	for j := range p.order {
 		<-j.done
 		if p.life.Err() == nil {
-			if err := k.take(p.life, j); err != nil {
+			if err := k.take(p.life, &j.frame, j.bytes); err != nil {
 				p.fail(err)
 			}
 		}
+		p.pool.give(j.bytes)
 		<-p.slots
 	}
 	if p.life.Err() == nil {

@@ -45,89 +45,96 @@ func (o *openPack) fits(f *Frame) bool {
 }
 
 // add seals a frame, which fits, into the pack.
-func (o *openPack) add(j *job) error {
-	if _, err := o.writer.Append(j.packed); err != nil {
+func (o *openPack) add(f *Frame, bytes []byte) error {
+	if _, err := o.writer.Append(bytes); err != nil {
 		return err
 	}
-	o.index.Frames = append(o.index.Frames, j.frame)
-	o.printed += j.frame.printedLength()
-	o.chunks += len(j.frame.Chunks)
+	o.index.Frames = append(o.index.Frames, *f)
+	o.printed += f.printedLength()
+	o.chunks += len(f.Chunks)
+	return nil
+}
+
+// shelf holds frames back, in one piece of memory that is used again.
+type shelf struct {
+	frames []Frame
+	bytes  []byte // of all frames, one after the other
+}
+
+// put copies a frame onto the shelf.
+func (s *shelf) put(f *Frame, bytes []byte) {
+	s.frames = append(s.frames, *f)
+	s.bytes = append(s.bytes, bytes...)
+}
+
+// empty hands each frame to place, in the order in which they came, and clears
+// the shelf.
+func (s *shelf) empty(place func(f *Frame, bytes []byte) error) error {
+	rest := s.bytes
+	for i := range s.frames {
+		n := s.frames[i].Sealed - sealOverhead
+		if err := place(&s.frames[i], rest[:n]); err != nil {
+			return err
+		}
+		rest = rest[n:]
+	}
+	clear(s.frames)
+	s.frames, s.bytes = s.frames[:0], s.bytes[:0]
 	return nil
 }
 
 // packing lays frames into packs, in the order in which they come but for
-// those set aside. One goroutine runs it.
+// those held back. One goroutine runs it.
 type packing struct {
 	packer *Packer
 	open   *openPack // nil: none begun
-	aside  []*job
-	nodes  []*job
+	aside  shelf     // what did not fit into the open pack
+	nodes  shelf
 }
 
-func length(jobs []*job) int {
-	n := 0
-	for _, j := range jobs {
-		n += len(j.packed)
+// take takes a compressed frame over; the bytes are the caller's again when it
+// returns.
+func (k *packing) take(ctx context.Context, f *Frame, bytes []byte) error {
+	if f.Kind == KindFile {
+		return k.place(ctx, f, bytes)
 	}
-	return n
-}
-
-// take takes a compressed frame over.
-func (k *packing) take(ctx context.Context, j *job) error {
-	if j.frame.Kind == KindFile {
-		return k.place(ctx, j)
-	}
-	// Frames of nodes are few and short: they wait in buffers of their length.
-	packed := append(make([]byte, 0, len(j.packed)), j.packed...)
-	k.packer.pool.give(j.packed)
-	j.packed = packed
-	k.nodes = append(k.nodes, j)
-	if length(k.nodes) < nodesLength {
+	k.nodes.put(f, bytes)
+	if len(k.nodes.bytes) < nodesLength {
 		return nil
 	}
 	return k.placeNodes(ctx)
 }
 
 func (k *packing) placeNodes(ctx context.Context) error {
-	for _, j := range k.nodes {
-		if err := k.place(ctx, j); err != nil {
-			return err
-		}
-	}
-	k.nodes = nil
-	return nil
+	return k.nodes.empty(func(f *Frame, bytes []byte) error { return k.place(ctx, f, bytes) })
 }
 
 // place lays a frame into the open pack, sets it aside, or begins another pack.
-func (k *packing) place(ctx context.Context, j *job) error {
+func (k *packing) place(ctx context.Context, f *Frame, bytes []byte) error {
 	if k.open == nil {
 		k.begin()
 	}
-	if k.open.fits(&j.frame) {
-		return k.add(j)
+	if k.open.fits(f) {
+		return k.open.add(f, bytes)
 	}
-	if k.open.room(0) > packGap && len(k.aside) < asideFrames && length(k.aside)+len(j.packed) <= asideLength {
-		k.aside = append(k.aside, j)
+	if k.open.room(0) > packGap && len(k.aside.frames) < asideFrames && len(k.aside.bytes)+len(bytes) <= asideLength {
+		k.aside.put(f, bytes)
 		return nil
 	}
+	if err := k.next(ctx); err != nil {
+		return err
+	}
+	return k.open.add(f, bytes)
+}
+
+// next closes the open pack as a full one and begins another with what was set
+// aside, which leaves room for one frame more at least.
+func (k *packing) next(ctx context.Context) error {
 	if err := k.close(ctx, true); err != nil {
 		return err
 	}
-	waiting := append(k.aside, j)
-	k.aside = nil
-	for _, j := range waiting {
-		if err := k.place(ctx, j); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (k *packing) add(j *job) error {
-	err := k.open.add(j)
-	k.packer.pool.give(j.packed)
-	j.packed = nil
-	return err
+	k.begin()
+	return k.aside.empty(k.open.add)
 }
 
 func (k *packing) begin() {
@@ -138,21 +145,14 @@ func (k *packing) begin() {
 	}
 }
 
-// end lays down everything that waits and closes the last pack.
+// end lays down everything that was held back and closes the last pack.
 func (k *packing) end(ctx context.Context) error {
 	if err := k.placeNodes(ctx); err != nil {
 		return err
 	}
-	for len(k.aside) > 0 { // what did not fit goes into one pack more
-		waiting := k.aside
-		k.aside = nil
-		if err := k.close(ctx, true); err != nil {
+	if len(k.aside.frames) > 0 { // they fit into one pack more
+		if err := k.next(ctx); err != nil {
 			return err
-		}
-		for _, j := range waiting {
-			if err := k.place(ctx, j); err != nil {
-				return err
-			}
 		}
 	}
 	if k.open == nil {

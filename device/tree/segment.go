@@ -19,11 +19,10 @@ const (
 
 // job is a frame on its way from chunks to a pack.
 type job struct {
-	frame  Frame
-	tried  bool   // known not to shrink: do not compress
-	raw    []byte // a buffer, given back after compression
-	packed []byte // what goes into the pack: in a buffer of its own, or raw
-	done   chan struct{}
+	frame Frame
+	tried bool   // known not to shrink: do not compress
+	bytes []byte // the chunks, then what goes into the pack; of a pool of buffers
+	done  chan struct{}
 }
 
 // segment gathers small chunks into one frame. Neighbours that come one after
@@ -32,12 +31,12 @@ type segment struct{ job *job }
 
 // fits reports whether a chunk of n bytes goes into the segment.
 func (s *segment) fits(n int) bool {
-	return s.job == nil || len(s.job.raw)+n <= segmentLength && len(s.job.frame.Chunks) < segmentChunks
+	return s.job == nil || len(s.job.bytes)+n <= segmentLength && len(s.job.frame.Chunks) < segmentChunks
 }
 
 // add lays a chunk, which fits, behind those before it.
 func (s *segment) add(name protocol.Hash, plaintext []byte) {
-	s.job.raw = append(s.job.raw, plaintext...)
+	s.job.bytes = append(s.job.bytes, plaintext...)
 	s.job.frame.Chunks = append(s.job.frame.Chunks, PackedChunk{name, len(plaintext)})
 }
 
@@ -48,58 +47,67 @@ func (s *segment) cut() *job {
 	return j
 }
 
-// compress makes the frame out of the raw bytes.
-func (j *job) compress(c *compressor, pool *buffers) {
-	j.frame.Raw, j.packed = len(j.raw), j.raw
-	if !j.tried && !(len(j.frame.Chunks) == 1 && looksRandom(j.raw)) {
-		room := pool.take(len(j.raw))
-		j.packed, j.frame.Compression = c.compress(j.raw, room)
-		if j.frame.Compression == CompressNone {
-			pool.give(room)
-		} else {
-			pool.give(j.raw)
-		}
+// compress makes the frame out of the chunks, in the same buffer.
+func (j *job) compress(c *compressor) {
+	j.frame.Raw = len(j.bytes)
+	if !j.tried && (len(j.frame.Chunks) > 1 || !looksRandom(j.bytes)) {
+		j.bytes, j.frame.Compression = c.compress(j.bytes)
 	}
-	j.raw = nil
-	j.frame.Sealed = len(j.packed) + sealOverhead
+	j.frame.Sealed = len(j.bytes) + sealOverhead
 }
 
-const (
-	bufferStep  = 512 << 10 // lengths of buffers are rounded up to it
-	bufferSlack = 4 << 10   // room beyond, for what an encoder adds to data that does not shrink
-	bufferKeep  = 8 << 20   // what is kept of buffers that nobody uses
-)
+// bufferLengths are the lengths of buffers: a segment, the usual long chunk,
+// and the longest, which is rare.
+var bufferLengths = [...]int{segmentLength, 1792 << 10, MaxFrameLength}
 
-// buffers keeps buffers for frames, so that no frame allocates and the garbage
-// collector has nothing to gather. Safe for concurrent use.
+// bufferKeep bounds what is kept of buffers that nobody uses.
+const bufferKeep = 12 << 20
+
+// buffers keeps buffers for frames, so that hardly a frame allocates and the
+// garbage collector has little to gather. Safe for concurrent use.
 type buffers struct {
 	mu   sync.Mutex // guards what follows
-	free [][]byte   // by rising capacity
-	kept int        // bytes of all in free
+	free [len(bufferLengths)][][]byte
+	kept int // bytes of all in free
 }
 
-// take returns an empty buffer with room for n bytes.
+// take returns an empty buffer with room for n bytes, at most MaxFrameLength.
 func (p *buffers) take(n int) []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for i, b := range p.free {
-		if cap(b) >= n+bufferSlack {
-			p.free = slices.Delete(p.free, i, i+1)
-			p.kept -= cap(b)
+	for i, length := range bufferLengths {
+		if last := len(p.free[i]) - 1; length >= n && last >= 0 {
+			b := p.free[i][last]
+			p.remove(i)
 			return b[:0]
 		}
 	}
-	return make([]byte, 0, max(2, (n+bufferStep-1)/bufferStep)*bufferStep+bufferSlack)
+	for _, length := range bufferLengths {
+		if length >= n {
+			return make([]byte, 0, length)
+		}
+	}
+	panic("solekey: internal error: frame too long")
 }
 
-// give returns a buffer that nobody uses any more.
+// give returns a buffer that nobody uses any more. Of too many the longest go.
 func (p *buffers) give(b []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.kept+cap(b) > bufferKeep {
-		return
-	}
-	at, _ := slices.BinarySearchFunc(p.free, cap(b), func(x []byte, n int) int { return cap(x) - n })
-	p.free = slices.Insert(p.free, at, b)
+	i := slices.Index(bufferLengths[:], cap(b))
+	p.free[i] = append(p.free[i], b)
 	p.kept += cap(b)
+	for i := len(p.free) - 1; p.kept > bufferKeep; i-- {
+		for p.kept > bufferKeep && len(p.free[i]) > 0 {
+			p.remove(i)
+		}
+	}
+}
+
+// remove takes the last buffer of a length off the list.
+func (p *buffers) remove(i int) {
+	last := len(p.free[i]) - 1
+	p.free[i][last] = nil
+	p.free[i] = p.free[i][:last]
+	p.kept -= bufferLengths[i]
 }

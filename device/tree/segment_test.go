@@ -12,38 +12,39 @@ import (
 func TestBuffers(t *testing.T) {
 	t.Parallel()
 	var pool buffers
-	for _, n := range []int{0, 1, segmentLength, MaxFrameLength} {
-		if b := pool.take(n); len(b) != 0 || cap(b) < n+bufferSlack || cap(b) > max(n, segmentLength)+bufferStep+bufferSlack {
+	for n, want := range map[int]int{
+		0: segmentLength, segmentLength: segmentLength, segmentLength + 1: 1792 << 10, MaxFrameLength: MaxFrameLength,
+	} {
+		if b := pool.take(n); len(b) != 0 || cap(b) != want {
 			t.Errorf("a buffer of %d for %d bytes", cap(b), n)
 		}
 	}
-	small, large := pool.take(segmentLength), pool.take(3<<20)
-	pool.give(large)
-	pool.give(small)
-	if b := pool.take(10); cap(b) != cap(small) {
-		t.Errorf("a buffer of %d where one of %d was free", cap(b), cap(small))
+	pool.give(pool.take(MaxFrameLength)[:77])
+	pool.give(make([]byte, 0, segmentLength))
+	if b := pool.take(1); len(b) != 0 || cap(b) != segmentLength {
+		t.Errorf("a buffer of %d where a shorter one was free", cap(b))
 	}
-	if b := pool.take(2 << 20); cap(b) != cap(large) {
-		t.Errorf("a buffer of %d where one of %d was free", cap(b), cap(large))
+	if b := pool.take(1); cap(b) != MaxFrameLength || pool.kept != 0 {
+		t.Errorf("a buffer of %d where a longer one was free, %d kept", cap(b), pool.kept)
 	}
-	for range 100 {
+	for range 20 {
+		pool.give(make([]byte, 0, MaxFrameLength))
 		pool.give(make([]byte, 0, segmentLength))
 	}
-	if pool.kept > bufferKeep {
-		t.Errorf("%d bytes kept", pool.kept)
-	}
-	sum := 0
-	for _, b := range pool.free {
-		sum += cap(b)
-	}
-	if sum != pool.kept {
+	if sum := len(pool.free[0])*segmentLength + len(pool.free[2])*MaxFrameLength; sum != pool.kept || sum > bufferKeep || len(pool.free[0]) == 0 {
 		t.Errorf("%d bytes kept, %d counted", sum, pool.kept)
 	}
+	defer func() {
+		if recover() == nil {
+			t.Error("a buffer for more than the longest frame")
+		}
+	}()
+	pool.take(MaxFrameLength + 1)
 }
 
 func TestSegment(t *testing.T) {
 	t.Parallel()
-	s := segment{&job{raw: make([]byte, 0, segmentLength)}}
+	s := segment{&job{bytes: make([]byte, 0, segmentLength)}}
 	if !s.fits(segmentLength) || s.fits(segmentLength+1) {
 		t.Error("an empty segment has other room than segmentLength")
 	}
@@ -60,7 +61,7 @@ func TestSegment(t *testing.T) {
 	}
 }
 
-// What is known not to shrink is not compressed, and no buffer is lost.
+// What is known not to shrink is not compressed, and the buffer stays.
 func TestJobCompress(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -73,15 +74,15 @@ func TestJobCompress(t *testing.T) {
 		"random":          {testRandom(1, segmentLength), false, CompressNone},
 		"a few bytes":     {[]byte("abc"), false, CompressNone},
 	} {
-		var pool buffers
-		j := &job{tried: test.tried, raw: append(pool.take(len(test.content)), test.content...)}
+		j := &job{tried: test.tried, bytes: append(make([]byte, 0, segmentLength), test.content...)}
+		begin := &j.bytes[0]
 		j.frame.Chunks = []PackedChunk{{Length: len(test.content)}, {}}
-		j.compress(newCompressor(), &pool)
-		if j.frame.Compression != test.want || j.frame.Raw != len(test.content) || j.frame.Sealed != len(j.packed)+sealOverhead {
+		j.compress(newCompressor())
+		if j.frame.Compression != test.want || j.frame.Raw != len(test.content) || j.frame.Sealed != len(j.bytes)+sealOverhead {
 			t.Errorf("%s: %d bytes became %+v", name, len(test.content), j.frame)
 		}
-		if j.raw != nil || len(pool.free) != 1 && !test.tried || cap(j.packed) < segmentLength {
-			t.Errorf("%s: %d buffers came back", name, len(pool.free))
+		if &j.bytes[0] != begin || cap(j.bytes) != segmentLength {
+			t.Errorf("%s: another buffer", name)
 		}
 	}
 }
