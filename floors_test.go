@@ -37,6 +37,8 @@ var house = drawing{
 		"device/backup": 8,
 		// assembly
 		"provider/records": 9,
+		// doors
+		"provider/server": 10,
 	},
 
 	// Rooms below these paths are exempt from floors and walls, and nobody but they and tests imports them:
