@@ -54,6 +54,7 @@ func (s *State) apply(e *Entry, times Times) error {
 // keys stay used.
 func (s *State) addMember(m *Member) error {
 	m.ID = m.Keys.ID()
+	m.verifier = m.Keys.Verify.Verifier()
 	m.Heads = map[protocol.VaultID]VaultHead{}
 	m.Wraps = map[uint64]protocol.Hash{}
 	m.Granted = map[protocol.VaultID]protocol.Hash{}

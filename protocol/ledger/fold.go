@@ -64,7 +64,7 @@ func (s *State) open(e *Entry) error {
 	if g.Device.ID() != e.f.Signer {
 		return protocol.Errorf(protocol.KindUntrusted, "the genesis is not signed by its device")
 	}
-	if err := e.verify(&g.Device.Verify); err != nil {
+	if err := g.Device.Verify.Verify(keys.PurposeLedgerEntry, e.f.signed(), e.f.Signature); err != nil {
 		return err
 	}
 	s.account = protocol.AccountID(e.hash)
@@ -96,7 +96,7 @@ func (s *State) step(e *Entry, times Times) error {
 	if err := s.allows(signer, &e.f.Body); err != nil {
 		return err
 	}
-	if err := e.verify(&signer.Keys.Verify); err != nil {
+	if err := signer.Verify(keys.PurposeLedgerEntry, e.f.signed(), e.f.Signature); err != nil {
 		return err
 	}
 	if err := s.apply(e, times); err != nil {
@@ -104,10 +104,6 @@ func (s *State) step(e *Entry, times Times) error {
 	}
 	s.advance(e)
 	return nil
-}
-
-func (e *Entry) verify(k *keys.VerifyKey) error {
-	return k.Verify(keys.PurposeLedgerEntry, e.f.signed(), e.f.Signature)
 }
 
 func (s *State) advance(e *Entry) {

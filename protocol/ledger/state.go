@@ -60,6 +60,14 @@ type Member struct {
 	Granted map[protocol.VaultID]protocol.Hash
 
 	grantedAt map[protocol.VaultID]uint64 // seq of the entry, for what is in Granted
+	verifier  *keys.Verifier              // of Keys.Verify
+}
+
+// Verify reports, as protocol.KindUntrusted, whether sig is no signature of the
+// member over the message under the purpose. It is faster than Keys.Verify.Verify
+// and says the same: nothing about whether the member was present.
+func (m *Member) Verify(p keys.Purpose, message []byte, sig *keys.Signature) error {
+	return m.verifier.Verify(p, message, sig)
 }
 
 // Present reports whether the member was not removed.
