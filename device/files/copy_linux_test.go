@@ -19,6 +19,7 @@ import (
 // oddTree makes what any user can make and careless programs break on.
 func oddTree(t testing.TB) string {
 	root := filepath.Join(t.TempDir(), "odd")
+	removable(t, root)
 	for _, name := range []string{
 		"plain", "invalid \xff\xfe", "new\nline", "tab\there", "back\\slash", " leading", "trailing ", "-rf", ".hidden",
 		"*star?", "e\u0301", "\u00e9", strings.Repeat("n", 255), "...", "..a", "quote\"'$(x)",

@@ -17,26 +17,6 @@ import (
 	"github.com/solekey/solekey/protocol"
 )
 
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func put(t testing.TB, path, content string) {
-	t.Helper()
-	must(t, os.MkdirAll(filepath.Dir(path), 0o755))
-	must(t, os.WriteFile(path, []byte(content), 0o644))
-}
-
-func read(t testing.TB, path string) string {
-	t.Helper()
-	data, err := os.ReadFile(path)
-	must(t, err)
-	return string(data)
-}
-
 func openRoot(t testing.TB, path string) *Folder {
 	t.Helper()
 	root, err := OpenFolder(path)
@@ -51,6 +31,18 @@ func openRestorer(t testing.TB, path string, options RestoreOptions) *Restorer {
 	must(t, err)
 	t.Cleanup(func() { r.Close() })
 	return r
+}
+
+// removable lets the test's own cleaning into folders without the right to write.
+func removable(t testing.TB, root string) {
+	t.Cleanup(func() {
+		_ = filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
+			if err == nil && d.IsDir() {
+				_ = os.Chmod(path, 0o700)
+			}
+			return nil
+		})
+	})
 }
 
 // setTime sets the time of content, of a symlink itself too.
@@ -70,6 +62,7 @@ type copier struct {
 // copyTree restores the tree at from into to and returns what it met.
 func copyTree(t testing.TB, from, to string, options RestoreOptions) *copier {
 	t.Helper()
+	removable(t, to)
 	source := openRoot(t, from)
 	r := openRestorer(t, to, options)
 	c := &copier{t: t}

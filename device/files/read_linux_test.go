@@ -230,6 +230,24 @@ func TestReadAt(t *testing.T) {
 	}
 }
 
+// TestAccessTimeStays reads a file whose time of access a plain read would move.
+func TestAccessTimeStays(t *testing.T) {
+	path := t.TempDir()
+	put(t, filepath.Join(path, "file"), "x")
+	times := []unix.Timespec{{Sec: 1}, {Sec: 2}}
+	must(t, unix.UtimesNanoAt(unix.AT_FDCWD, filepath.Join(path, "file"), times, 0))
+	file, err := openRoot(t, path).Open([]byte("file"))
+	must(t, err)
+	defer file.Close()
+	_, err = io.ReadAll(file)
+	must(t, err)
+	var raw unix.Stat_t
+	must(t, unix.Fstat(file.fd, &raw))
+	if raw.Atim.Sec != 1 {
+		t.Errorf("the time of access became %d", raw.Atim.Sec)
+	}
+}
+
 func TestHoles(t *testing.T) {
 	path := t.TempDir()
 	oddSparse(t, path)

@@ -390,7 +390,7 @@ func temporaryNames(t *testing.T, path string) (n int) {
 // acl encodes an access list as the kernel keeps it: one more user may read and write.
 func acl(user uint32) []byte {
 	data := []byte{2, 0, 0, 0}
-	for _, e := range [][3]uint32{{1, 6, 0xffffffff}, {2, 6, user}, {4, 4, 0xffffffff}, {16, 6, 0xffffffff}, {32, 0, 0xffffffff}} {
+	for _, e := range [][3]uint32{{1, 7, 0xffffffff}, {2, 6, user}, {4, 4, 0xffffffff}, {16, 6, 0xffffffff}, {32, 0, 0xffffffff}} {
 		data = append(data, byte(e[0]), 0, byte(e[1]), 0, byte(e[2]), byte(e[2]>>8), byte(e[2]>>16), byte(e[2]>>24))
 	}
 	return data
