@@ -195,7 +195,7 @@ func TestContentOfWrongLists(t *testing.T) {
 // FuzzParseList holds the parser to its promise: what it accepts is spelled in one way only.
 func FuzzParseList(f *testing.F) {
 	s := newMemoryStore()
-	writeContent(f, NewContentWriter(s.store), manyPieces(dice(1), 100))
+	writeContent(f, NewContentWriter(s.store), manyPieces(dice(1), 34))
 	for _, b := range s.chunks {
 		f.Add(b)
 	}
