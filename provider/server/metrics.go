@@ -18,16 +18,14 @@ import (
 // Metrics counts requests, for whoever runs the server. Its nil counts nothing.
 // Handler writes them in the text format that Prometheus reads (version 0.0.4).
 type Metrics struct {
-	totals func(context.Context) (Totals, error)
+	totals Totals
 
 	mu     sync.Mutex // guards routes
 	routes map[string]*routeCount
 }
 
-// Totals are the figures that are asked for when somebody looks.
-type Totals struct {
-	Accounts, Packs, Bytes int64
-}
+// Totals gives the figures of the store, when somebody looks.
+type Totals func(context.Context) (accounts, packs, bytes int64, err error)
 
 // routeCount counts the answers of one route.
 type routeCount struct {
@@ -41,7 +39,7 @@ type routeCount struct {
 func bounds() []float64 { return []float64{.005, .025, .1, .5, 2, 10, 60} }
 
 // NewMetrics returns metrics that ask totals for the figures of the store.
-func NewMetrics(totals func(context.Context) (Totals, error)) *Metrics {
+func NewMetrics(totals Totals) *Metrics {
 	return &Metrics{totals: totals, routes: map[string]*routeCount{}}
 }
 
@@ -69,27 +67,28 @@ func (m *Metrics) observe(route string, status int, took time.Duration) {
 // Handler serves the metrics; it belongs on a loopback address.
 func (m *Metrics) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		totals, err := m.totals(r.Context())
+		accounts, packs, bytes, err := m.totals(r.Context())
 		if err != nil {
 			http.Error(w, "the figures cannot be read", http.StatusInternalServerError)
 			return
 		}
 		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-		m.write(w, totals)
+		gauge(w, "solekeyd_accounts", "Accounts.", accounts)
+		gauge(w, "solekeyd_packs", "Packs stored.", packs)
+		gauge(w, "solekeyd_stored_bytes", "Bytes that count towards quotas.", bytes)
+		m.write(w)
 	})
 }
 
-func (m *Metrics) write(w io.Writer, totals Totals) {
-	gauge := func(name, help string, value int64) {
-		fmt.Fprintf(w, "# HELP %s %s\n# TYPE %s gauge\n%s %d\n", name, help, name, name, value)
-	}
+func gauge(w io.Writer, name, help string, value int64) {
+	fmt.Fprintf(w, "# HELP %s %s\n# TYPE %s gauge\n%s %d\n", name, help, name, name, value)
+}
+
+func (m *Metrics) write(w io.Writer) {
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
-	gauge("solekeyd_accounts", "Accounts.", totals.Accounts)
-	gauge("solekeyd_packs", "Packs stored.", totals.Packs)
-	gauge("solekeyd_stored_bytes", "Bytes that count towards quotas.", totals.Bytes)
-	gauge("go_goroutines", "Goroutines.", int64(runtime.NumGoroutine()))
-	gauge("go_memstats_sys_bytes", "Memory obtained from the system.", int64(memory.Sys))
+	gauge(w, "go_goroutines", "Goroutines.", int64(runtime.NumGoroutine()))
+	gauge(w, "go_memstats_sys_bytes", "Memory obtained from the system.", int64(memory.Sys))
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	names := slices.Sorted(maps.Keys(m.routes))

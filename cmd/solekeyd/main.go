@@ -1,0 +1,23 @@
+// SPDX-FileCopyrightText: The Solekey authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Command solekeyd is the provider: one program, one folder, one port. It keeps
+// what devices sealed and can open none of it.
+//
+// This package is a list of parts: up.go wires them, site.go opens the folder
+// that they work on, and each other file is one command.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
