@@ -20,10 +20,19 @@ const SecretSize = 32
 // errSecret is what every attempt to marshal a secret gets.
 var errSecret = errors.New("a secret does not marshal")
 
+// veil keeps a secret's bytes from whoever prints what holds the secret. In an
+// unexported field of something printed, package fmt calls no method and prints
+// the field as it is; a verb that does not fit a pointer makes it follow the
+// first one. The second one it never follows.
+type veil[T any] struct{ outer **T }
+
+func veiled[T any](v *T) veil[T] { return veil[T]{&v} }
+
+// lift returns what is behind the veil; it panics where there is nothing.
+func (v veil[T]) lift() *T { return *v.outer }
+
 // hidden makes the types that embed it print as hidden, refuse to marshal, and
-// not comparable. Such a type keeps its bytes behind a pointer besides: where it
-// stands in an unexported field of something printed, package fmt calls no
-// method and prints the field as it is, which then is an address.
+// not comparable.
 type hidden struct{ _ [0]func() }
 
 // String returns a placeholder.
@@ -52,14 +61,14 @@ func (hidden) MarshalCBOR() ([]byte, error) { return nil, errSecret }
 // no secret: using it panics, so that nothing is ever sealed under zeros.
 type Secret struct {
 	hidden
-	b *[SecretSize]byte
+	in veil[[SecretSize]byte]
 }
 
 // GenerateSecret returns a new random secret.
 func GenerateSecret() *Secret {
-	s := &Secret{b: new([SecretSize]byte)}
-	_, _ = rand.Read(s.b[:]) // crypto/rand.Read never fails
-	return s
+	b := new([SecretSize]byte)
+	_, _ = rand.Read(b[:]) // crypto/rand.Read never fails
+	return &Secret{in: veiled(b)}
 }
 
 // NewSecret returns the secret that b, of SecretSize bytes, holds.
@@ -67,23 +76,23 @@ func NewSecret(b []byte) (*Secret, error) {
 	if len(b) != SecretSize {
 		return nil, protocol.Errorf(protocol.KindUntrusted, "secret has %d bytes, want %d", len(b), SecretSize)
 	}
-	return &Secret{b: (*[SecretSize]byte)(append([]byte(nil), b...))}, nil
+	return &Secret{in: veiled((*[SecretSize]byte)(append([]byte(nil), b...)))}, nil
 }
 
 // Expose returns a copy of the bytes. It is for sealing and for the device's
 // own secret file; whoever calls it answers for where the bytes go.
-func (s *Secret) Expose() []byte { return append([]byte(nil), s.b[:]...) }
+func (s *Secret) Expose() []byte { return append([]byte(nil), s.in.lift()[:]...) }
 
 // Equal compares in constant time.
 func (s *Secret) Equal(other *Secret) bool {
-	return subtle.ConstantTimeCompare(s.b[:], other.b[:]) == 1
+	return subtle.ConstantTimeCompare(s.in.lift()[:], other.in.lift()[:]) == 1
 }
 
 // Derive returns the secret that HKDF-SHA256 (RFC 5869) gives for the label,
 // a constant of the caller, and the public identifiers that bind it. Each part
 // is preceded by its length, so that no two lists of parts give one input.
 func (s *Secret) Derive(label string, ids ...[]byte) *Secret {
-	return &Secret{b: (*[SecretSize]byte)(s.derive(label, SecretSize, ids))}
+	return &Secret{in: veiled((*[SecretSize]byte)(s.derive(label, SecretSize, ids)))}
 }
 
 func (s *Secret) derive(label string, size int, ids [][]byte) []byte {
@@ -92,7 +101,7 @@ func (s *Secret) derive(label string, size int, ids [][]byte) []byte {
 	for _, id := range ids {
 		info = appendPart(info, id)
 	}
-	key, err := hkdf.Key(sha256.New, s.b[:], nil, string(info), size)
+	key, err := hkdf.Key(sha256.New, s.in.lift()[:], nil, string(info), size)
 	if err != nil {
 		panic("solekey: internal error: derive: " + err.Error())
 	}

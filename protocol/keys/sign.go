@@ -33,7 +33,7 @@ type Signature [SignatureSize]byte
 // SigningSecret signs. It is made on the device that uses it and never leaves.
 type SigningSecret struct {
 	hidden
-	in *signing
+	in veil[signing]
 }
 
 // signing is what a signing secret holds.
@@ -67,22 +67,22 @@ func NewSigningSecret(seed []byte) (*SigningSecret, error) {
 	s.lattice = private
 	copy(s.public[:], s.classic.Public().(ed25519.PublicKey))
 	copy(s.public[ed25519.PublicKeySize:], public.Bytes())
-	return &SigningSecret{in: s}, nil
+	return &SigningSecret{in: veiled(s)}, nil
 }
 
 // Expose returns a copy of the seed, for the device's own secret file.
-func (s *SigningSecret) Expose() []byte { return append([]byte(nil), s.in.seed[:]...) }
+func (s *SigningSecret) Expose() []byte { return append([]byte(nil), s.in.lift().seed[:]...) }
 
 // Public returns the key that verifies what s signs.
-func (s *SigningSecret) Public() VerifyKey { return s.in.public }
+func (s *SigningSecret) Public() VerifyKey { return s.in.lift().public }
 
 // Sign signs the message under the purpose. It is deterministic: a write that
 // is retried after a crash carries the same bytes and stays idempotent.
 func (s *SigningSecret) Sign(p Purpose, message []byte) Signature {
 	signed := toSign(p, message)
 	var sig Signature
-	copy(sig[:], ed25519.Sign(s.in.classic, signed))
-	err := mldsa65.SignTo(s.in.lattice, signed, []byte(mldsaContext), false, sig[ed25519.SignatureSize:])
+	copy(sig[:], ed25519.Sign(s.in.lift().classic, signed))
+	err := mldsa65.SignTo(s.in.lift().lattice, signed, []byte(mldsaContext), false, sig[ed25519.SignatureSize:])
 	if err != nil {
 		panic("solekey: internal error: sign: " + err.Error())
 	}

@@ -23,7 +23,7 @@ type WrapKey [WrapKeySize]byte
 // WrapSecret opens what was wrapped to its public key.
 type WrapSecret struct {
 	hidden
-	in *wrapping
+	in veil[wrapping]
 }
 
 // wrapping is what a wrap secret holds.
@@ -52,18 +52,18 @@ func NewWrapSecret(seed []byte) (*WrapSecret, error) {
 	if err != nil {
 		return nil, protocol.Wrap(protocol.KindUntrusted, err, "wrap seed")
 	}
-	return &WrapSecret{in: &wrapping{seed: [WrapSeedSize]byte(seed), private: private}}, nil
+	return &WrapSecret{in: veiled(&wrapping{seed: [WrapSeedSize]byte(seed), private: private})}, nil
 }
 
 // Expose returns a copy of the seed, for the device's own secret file and for
 // sealing a vault's secret to its members.
-func (s *WrapSecret) Expose() []byte { return append([]byte(nil), s.in.seed[:]...) }
+func (s *WrapSecret) Expose() []byte { return append([]byte(nil), s.in.lift().seed[:]...) }
 
 // Private returns the key for protocol/seal, the only package that opens.
-func (s *WrapSecret) Private() hpke.PrivateKey { return s.in.private }
+func (s *WrapSecret) Private() hpke.PrivateKey { return s.in.lift().private }
 
 // Public returns the key that others wrap to.
-func (s *WrapSecret) Public() WrapKey { return WrapKey(s.in.private.PublicKey().Bytes()) }
+func (s *WrapSecret) Public() WrapKey { return WrapKey(s.in.lift().private.PublicKey().Bytes()) }
 
 // Check refuses bytes that are no public key of the suite.
 func (k *WrapKey) Check() error {
