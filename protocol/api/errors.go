@@ -3,11 +3,7 @@
 
 package api
 
-import (
-	"net/http"
-
-	"github.com/solekey/solekey/protocol"
-)
+import "github.com/solekey/solekey/protocol"
 
 // Error is the body of every answer that is not a success. Head is set where a
 // compare-and-swap on a vault lost, LedgerHead where one on a ledger did,
@@ -20,57 +16,70 @@ type Error struct {
 	RetryAfter int           `json:"retry_after,omitempty"`
 }
 
-// Statuses pairs each kind of error with the one status it travels under. Kinds
-// that are not named travel as internal. The kind in the body decides, not the status.
-func statuses() map[protocol.Kind]int {
-	return map[protocol.Kind]int{
-		protocol.KindInternal:    http.StatusInternalServerError,
-		protocol.KindUsage:       http.StatusBadRequest,
-		protocol.KindNotFound:    http.StatusNotFound,
-		protocol.KindExists:      http.StatusConflict,
-		protocol.KindBusy:        http.StatusServiceUnavailable,
-		protocol.KindWrongSecret: http.StatusUnauthorized,
-		protocol.KindUntrusted:   http.StatusUnprocessableEntity,
-		protocol.KindQuota:       http.StatusInsufficientStorage,
-		protocol.KindRemoved:     http.StatusForbidden,
-		protocol.KindWaiting:     http.StatusConflict,
-		protocol.KindConflict:    http.StatusConflict,
-		protocol.KindDenied:      http.StatusForbidden,
-		protocol.KindTooMany:     http.StatusTooManyRequests,
-		protocol.KindFull:        http.StatusInsufficientStorage,
-		protocol.KindUnsupported: http.StatusBadRequest,
-	}
-}
+// The statuses of HTTP that this contract uses (RFC 9110, 6585, 4918).
+const (
+	statusBadRequest          = 400
+	statusUnauthorized        = 401
+	statusForbidden           = 403
+	statusNotFound            = 404
+	statusMethodNotAllowed    = 405
+	statusConflict            = 409
+	statusTooLarge            = 413
+	statusUnsupportedMedia    = 415
+	statusUnprocessable       = 422
+	statusTooManyRequests     = 429
+	statusInternal            = 500
+	statusBadGateway          = 502
+	statusUnavailable         = 503
+	statusGatewayTimeout      = 504
+	statusInsufficientStorage = 507
+)
 
-// Status returns the HTTP status a kind of error travels under.
+// Status returns the HTTP status a kind of error travels under. The kind in the
+// body decides, not the status.
 func Status(kind protocol.Kind) int {
-	if status, ok := statuses()[kind]; ok {
-		return status
+	switch kind {
+	case protocol.KindUsage, protocol.KindUnsupported:
+		return statusBadRequest
+	case protocol.KindWrongSecret:
+		return statusUnauthorized
+	case protocol.KindRemoved, protocol.KindDenied:
+		return statusForbidden
+	case protocol.KindNotFound:
+		return statusNotFound
+	case protocol.KindExists, protocol.KindWaiting, protocol.KindConflict:
+		return statusConflict
+	case protocol.KindUntrusted:
+		return statusUnprocessable
+	case protocol.KindTooMany:
+		return statusTooManyRequests
+	case protocol.KindBusy:
+		return statusUnavailable
+	case protocol.KindQuota, protocol.KindFull:
+		return statusInsufficientStorage
 	}
-	return http.StatusInternalServerError
+	return statusInternal
 }
 
 // KindOfStatus returns the kind that a client assumes for an answer without a
 // readable body, as from a proxy between.
 func KindOfStatus(status int) protocol.Kind {
 	switch status {
-	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusMethodNotAllowed, http.StatusUnsupportedMediaType:
+	case statusBadRequest, statusTooLarge, statusMethodNotAllowed, statusUnsupportedMedia:
 		return protocol.KindUsage
-	case http.StatusUnauthorized:
+	case statusUnauthorized, statusForbidden:
 		return protocol.KindDenied
-	case http.StatusForbidden:
-		return protocol.KindDenied
-	case http.StatusNotFound:
+	case statusNotFound:
 		return protocol.KindNotFound
-	case http.StatusConflict:
+	case statusConflict:
 		return protocol.KindConflict
-	case http.StatusUnprocessableEntity:
+	case statusUnprocessable:
 		return protocol.KindUntrusted
-	case http.StatusTooManyRequests:
+	case statusTooManyRequests:
 		return protocol.KindTooMany
-	case http.StatusInsufficientStorage:
+	case statusInsufficientStorage:
 		return protocol.KindFull
-	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+	case statusBadGateway, statusUnavailable, statusGatewayTimeout:
 		return protocol.KindUnreachable
 	}
 	return protocol.KindInternal

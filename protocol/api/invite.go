@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base32"
-	"net/url"
 	"strings"
 
 	"github.com/solekey/solekey/protocol"
@@ -86,24 +85,35 @@ func ServerName(host string, pin Pin) string {
 }
 
 // ParseInvite returns the invite that text holds: a URL, or the content of a
-// file with one, white space around it. It accepts only what URL prints,
-// except that the code may be in upper case, as QR codes have it.
+// file with one, white space around it. It accepts only what URL prints, except
+// that letters may be in upper case, as QR codes have them.
 func ParseInvite(text string) (Invite, error) {
 	text = strings.TrimSpace(text)
 	if len(text) > maxInviteURL {
 		return Invite{}, protocol.Errorf(protocol.KindUsage, "invite: %d characters, at most %d allowed", len(text), maxInviteURL)
 	}
-	u, err := url.Parse(text)
-	if err != nil || !strings.EqualFold(u.Scheme, "https") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return Invite{}, protocol.Errorf(protocol.KindUsage, "invite: it does not have the form https://HOST:PORT/i/CODE")
-	}
-	code, found := strings.CutPrefix(strings.ToLower(u.Path), invitePath)
-	if !found {
+	rest, https := strings.CutPrefix(strings.ToLower(text), "https://")
+	host, code, path := strings.Cut(rest, invitePath)
+	if !https || !path || !plainHost(host) {
 		return Invite{}, protocol.Errorf(protocol.KindUsage, "invite: it does not have the form https://HOST:PORT/i/CODE")
 	}
 	invite, err := ParseInviteCode(code)
-	invite.Host = strings.ToLower(u.Host)
+	invite.Host = host
 	return invite, err
+}
+
+// plainHost reports whether a host, with or without a port, is made of what
+// names and addresses are made of: nothing that a URL could hide more in.
+func plainHost(host string) bool {
+	if host == "" || len(host) > 260 {
+		return false
+	}
+	for _, c := range host {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && !strings.ContainsRune(".-:[]", c) {
+			return false
+		}
+	}
+	return true
 }
 
 // ParseInviteCode returns the invite of a code, without its host.
