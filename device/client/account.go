@@ -1,0 +1,206 @@
+// SPDX-FileCopyrightText: The Solekey authors
+// SPDX-License-Identifier: Apache-2.0
+
+package client
+
+import (
+	"context"
+	"crypto/sha256"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"github.com/solekey/solekey/protocol"
+	"github.com/solekey/solekey/protocol/api"
+	"github.com/solekey/solekey/protocol/keys"
+	"github.com/solekey/solekey/protocol/ledger"
+)
+
+// maxListJSON bounds the answers that carry many parts.
+const maxListJSON = 48 << 20
+
+// Info asks what the server says about itself; all of it is a claim.
+func (c *Client) Info(ctx context.Context) (*api.Server, error) {
+	info := new(api.Server)
+	err := c.ask(ctx, call{method: http.MethodGet, path: api.PathServer}, nil, info, func() error {
+		if !slices.Contains(info.API, api.Version) {
+			return protocol.Errorf(protocol.KindUnsupported, "the server speaks versions %v of the interface, this program speaks %d: update the older of the two", info.API, api.Version)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return info, nil
+}
+
+// CreateAccount opens an account and uses the invite up. A zero RequestID is
+// chosen here; to repeat it in a later run, choose it there.
+func (c *Client) CreateAccount(ctx context.Context, body *api.CreateAccount) (protocol.AccountID, error) {
+	b := *body
+	if b.RequestID.IsZero() {
+		b.RequestID = newRequestID()
+	}
+	if len(b.Entries) == 0 {
+		return protocol.AccountID{}, protocol.Errorf(protocol.KindInternal, "open account: no entries")
+	}
+	want := protocol.AccountID(sha256.Sum256(b.Entries[0]))
+	var created api.Created
+	err := c.ask(ctx, call{method: http.MethodPost, path: api.PathAccounts}, b, &created, func() error {
+		if created.Account != want {
+			return unexpected("account %s, not %s", created.Account, want)
+		}
+		return nil
+	})
+	return want, err
+}
+
+// RecoveryBox fetches the box under a locator; what is in it is for whoever
+// holds the recovery key to say.
+func (c *Client) RecoveryBox(ctx context.Context, locator protocol.Hash) ([]byte, error) {
+	var box []byte
+	err := c.do(ctx, call{
+		method: http.MethodGet, path: api.PathRecoveryBox(locator), limit: api.MaxRecoveryBox,
+		read: func(r io.Reader) (bool, error) {
+			var err error
+			box, err = io.ReadAll(r)
+			return false, err
+		},
+	})
+	return box, err
+}
+
+// account is what newcomers and members may both ask.
+type account struct {
+	c      *Client
+	id     protocol.AccountID
+	signer signer
+}
+
+// Account returns the account that the server named at login, or that a member
+// was made for.
+func (a *account) Account() protocol.AccountID { return a.id }
+
+// Ledger returns the server's ledger from an entry on, and the objects that the
+// entries name. Entries follow each other in number; nothing else is verified:
+// fold them, and hold them against the mark.
+func (a *account) Ledger(ctx context.Context, from uint64) (entries []*ledger.Entry, objects [][]byte, err error) {
+	for more := true; more; {
+		var page api.LedgerPage
+		at := from + uint64(len(entries))
+		k := call{
+			method: http.MethodGet, path: api.PathLedger(a.id), signer: a.signer, limit: maxListJSON,
+			query: func() url.Values { return url.Values{"from": {strconv.FormatUint(at, 10)}} },
+		}
+		var got []*ledger.Entry
+		err = a.c.ask(ctx, k, nil, &page, func() error {
+			var err error
+			got, err = checkLedgerPage(&page, at)
+			return err
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+		entries, objects, more = append(entries, got...), append(objects, page.Objects...), page.More
+		if len(entries) > ledger.MaxEntries {
+			return nil, nil, unexpected("a ledger of more than %d entries", ledger.MaxEntries)
+		}
+	}
+	return entries, objects, nil
+}
+
+// checkLedgerPage parses a page: entries in their order, objects that they name,
+// none twice.
+func checkLedgerPage(page *api.LedgerPage, from uint64) ([]*ledger.Entry, error) {
+	if len(page.Entries) > api.MaxLedgerPage || page.More && len(page.Entries) == 0 {
+		return nil, unexpected("a page of %d entries", len(page.Entries))
+	}
+	named := map[protocol.Hash]bool{}
+	var entries []*ledger.Entry
+	for i, raw := range page.Entries {
+		e, err := ledger.Parse(raw)
+		if err != nil {
+			return nil, err
+		}
+		if e.Seq() != from+uint64(i) {
+			return nil, unexpected("ledger entry %d in place of %d", e.Seq(), from+uint64(i))
+		}
+		for _, name := range e.Body().Objects() {
+			named[name] = true
+		}
+		entries = append(entries, e)
+	}
+	for _, object := range page.Objects {
+		name := protocol.Hash(sha256.Sum256(object))
+		if !named[name] {
+			return nil, unexpected("object %s, which no entry names or which came before", name)
+		}
+		named[name] = false
+	}
+	return entries, nil
+}
+
+// Member is a device or a recovery method that signs in by its own key.
+type Member struct {
+	account
+	member protocol.MemberID
+}
+
+// As returns the member whose secrets are given. Sessions are opened when they
+// are needed and remembered in the cache, which may be nil.
+func (c *Client) As(id protocol.AccountID, secrets *keys.MemberSecrets, cache Sessions) *Member {
+	member := secrets.ID()
+	signer := &memberSigner{c: c, account: id, member: member, signing: secrets.Signing, cache: cache}
+	return &Member{account{c: c, id: id, signer: signer}, member}
+}
+
+// SignIn opens a session now, where none is remembered: to learn whether the
+// server takes this member.
+func (m *Member) SignIn(ctx context.Context) error {
+	_, err := m.signer.token(ctx, "")
+	return err
+}
+
+// SignOut ends the session at the server.
+func (m *Member) SignOut(ctx context.Context) error {
+	return m.c.ask(ctx, call{method: http.MethodDelete, path: api.PathCurrentSession, signer: m.signer}, nil, nil, nil)
+}
+
+// Info asks what the server says about the account.
+func (m *Member) Info(ctx context.Context) (*api.Account, error) {
+	info := new(api.Account)
+	err := m.c.ask(ctx, call{method: http.MethodGet, path: api.PathAccount(m.id), signer: m.signer}, nil, info, func() error {
+		if info.Account != m.id {
+			return unexpected("account %s, not %s", info.Account, m.id)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return info, nil
+}
+
+// AppendLedger appends entries, which follow the head, with the objects that
+// they name. Where the ledger has grown meanwhile the error is KindConflict, and
+// its Refusal says to where.
+func (m *Member) AppendLedger(ctx context.Context, after ledger.Head, entries []*ledger.Entry, objects [][]byte, recovery []api.RecoveryBox) error {
+	if len(entries) == 0 {
+		return protocol.Errorf(protocol.KindInternal, "append to ledger: no entries")
+	}
+	body := api.LedgerAppend{RequestID: newRequestID(), Seq: after.Seq, Prev: after.Hash, Objects: objects, Recovery: recovery}
+	for _, e := range entries {
+		body.Entries = append(body.Entries, e.Bytes())
+	}
+	last := entries[len(entries)-1]
+	var head api.LedgerHead
+	return m.c.ask(ctx, call{method: http.MethodPost, path: api.PathLedger(m.id), signer: m.signer}, body, &head, func() error {
+		// Others may have appended since.
+		if head.Seq < last.Seq() || head.Seq == last.Seq() && head.Hash != last.Hash() {
+			return unexpected("ledger head %d, not %d", head.Seq, last.Seq())
+		}
+		return nil
+	})
+}
