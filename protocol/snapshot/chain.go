@@ -94,6 +94,8 @@ func (c *Chain) Append(raw []byte, state *ledger.State) (*Record, error) {
 // records that this device verified before and kept. The caller must compare
 // Head with its own high-water mark afterwards, whose hash certifies them all,
 // and then call Check, which holds them against the removals in the ledger.
+// Where any of these fails, take the chain in again by Append: only its answer
+// says something about the provider.
 func (c *Chain) Resume(raw []byte) (*Record, error) { return c.append(raw, nil) }
 
 // Check holds the whole chain against the ledger, after the last record was

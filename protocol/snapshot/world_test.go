@@ -21,6 +21,8 @@ type world struct {
 	state                         *ledger.State
 	anna, bert, writer, idle, kit *keys.MemberSecrets
 	vaults                        [2]protocol.VaultID
+	entries                       [][]byte        // of the ledger
+	states                        []*ledger.State // after each of them
 }
 
 func members(seed, name string) *keys.MemberSecrets {
@@ -81,6 +83,7 @@ func (w *world) say(signer *keys.MemberSecrets, body ledger.Body) (before *ledge
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.entries, w.states = append(w.entries, entry.Bytes()), append(w.states, w.state)
 	return before
 }
 
