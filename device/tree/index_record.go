@@ -49,7 +49,6 @@ const (
 func (r *record) name() []byte        { return r[:nameSize] }
 func (r *record) pack() uint32        { return binary.BigEndian.Uint32(r[32:]) }
 func (r *record) isPack() bool        { return r[49] == markPack }
-func (r *record) key() uint64         { return binary.BigEndian.Uint64(r[:]) }
 func (r *record) number24(at int) int { return int(r[at])<<16 | int(r[at+1])<<8 | int(r[at+2]) }
 
 func (r *record) put24(at, n int) {
