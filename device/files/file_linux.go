@@ -53,13 +53,7 @@ func (f *Folder) Open(name []byte) (*File, error) {
 // keeps a fifo that took its place since the listing from being waited for.
 func openFileAt(dir int, name string) (int, error) {
 	const flags = unix.O_RDONLY | unix.O_NOFOLLOW | unix.O_CLOEXEC | unix.O_NONBLOCK | unix.O_NOCTTY
-	return retry(func() (int, error) {
-		fd, err := unix.Openat(dir, name, flags|unix.O_NOATIME, 0)
-		if err == unix.EPERM {
-			return unix.Openat(dir, name, flags, 0)
-		}
-		return fd, err
-	})
+	return openQuietly(dir, name, flags)
 }
 
 // Stat returns what the system said of the file when it was opened. It may
@@ -124,7 +118,7 @@ func (f *File) ReadAt(p []byte, offset int64) (int, error) {
 // Holes returns the ranges that hold nothing, sorted and apart from each other,
 // for a file that has any. Of more than an entry can hold, the largest.
 func (f *File) Holes() ([]tree.Extent, error) {
-	if !f.item.sparse() {
+	if !f.item.maySparse() {
 		return nil, nil
 	}
 	var holes []tree.Extent

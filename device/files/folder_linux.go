@@ -72,9 +72,7 @@ func openPath(path string) (int, error) {
 		} else {
 			path = ""
 		}
-		fd, err := retry(func() (int, error) {
-			return unix.Openat(dir, part, openFolderFlags&^unix.O_NOFOLLOW, 0)
-		})
+		fd, err := openQuietly(dir, part, openFolderFlags&^unix.O_NOFOLLOW)
 		if dir >= 0 {
 			_ = unix.Close(dir)
 		}
@@ -85,15 +83,20 @@ func openPath(path string) (int, error) {
 	}
 }
 
-// openFolderAt opens a folder within another one.
-func openFolderAt(dir int, name string) (int, Stat, error) {
-	fd, err := retry(func() (int, error) {
-		fd, err := unix.Openat(dir, name, openFolderFlags|unix.O_NOATIME, 0)
+// openQuietly opens without moving the time of access, where that is permitted.
+func openQuietly(dir int, name string, flags int) (int, error) {
+	return retry(func() (int, error) {
+		fd, err := unix.Openat(dir, name, flags|unix.O_NOATIME, 0)
 		if err == unix.EPERM {
-			return unix.Openat(dir, name, openFolderFlags, 0)
+			return unix.Openat(dir, name, flags, 0)
 		}
 		return fd, err
 	})
+}
+
+// openFolderAt opens a folder within another one.
+func openFolderAt(dir int, name string) (int, Stat, error) {
+	fd, err := openQuietly(dir, name, openFolderFlags)
 	if err != nil {
 		return -1, Stat{}, err
 	}

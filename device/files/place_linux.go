@@ -18,11 +18,16 @@ const temporaryPrefix = ".solekey-restore-"
 
 const temporaryDigits = 16
 
-func temporaryName() string {
-	var random [temporaryDigits / 2]byte
+// randomDigits returns half the digits of a temporary name: the first half is
+// the restore's, the second the entry's.
+func randomDigits() string {
+	var random [temporaryDigits / 4]byte
 	_, _ = rand.Read(random[:])
-	return temporaryPrefix + hex.EncodeToString(random[:])
+	return hex.EncodeToString(random[:])
 }
+
+// temporaryName returns a name that no other entry of this restore has.
+func (r *Restorer) temporaryName() string { return temporaryPrefix + r.run + randomDigits() }
 
 // isTemporary reports whether a restore made this name for a while.
 func isTemporary(name string) bool {
@@ -31,7 +36,7 @@ func isTemporary(name string) bool {
 }
 
 // clean removes the temporary names that a killed restore left in the folder.
-// Those that another restore is writing right now stay.
+// Those of this restore, and those that another one is writing, stay.
 func (t *Target) clean() {
 	dir, err := t.folder.pin()
 	if err != nil {
@@ -43,19 +48,22 @@ func (t *Target) clean() {
 		return
 	}
 	for _, name := range names {
-		if isTemporary(string(name)) && !inUse(dir, string(name)) {
-			_ = unix.Unlinkat(dir, string(name), 0)
+		if isTemporary(string(name)) && !strings.HasPrefix(string(name), temporaryPrefix+t.r.run) {
+			removeUnused(dir, string(name))
 		}
 	}
 }
 
-func inUse(dir int, name string) bool {
-	fd, err := openFileAt(dir, name)
-	if err != nil {
-		return false
+// removeUnused removes a temporary name while it holds the lock that the
+// restore writing it would hold.
+func removeUnused(dir int, name string) {
+	if fd, err := openFileAt(dir, name); err == nil {
+		defer unix.Close(fd)
+		if unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) == unix.EWOULDBLOCK {
+			return
+		}
 	}
-	defer unix.Close(fd)
-	return unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) == unix.EWOULDBLOCK
+	_ = unix.Unlinkat(dir, name, 0)
 }
 
 // Place makes a symlink, fifo or device node with its properties. A socket is
@@ -69,7 +77,7 @@ func (t *Target) Place(e *tree.Entry) ([]*Problem, error) {
 		return nil, t.folder.problem(ActCreate, nil, err)
 	}
 	defer t.folder.unpin()
-	temp := temporaryName()
+	temp := t.r.temporaryName()
 	if err := makeNode(dir, temp, e); err != nil {
 		return nil, t.folder.problem(ActCreate, e.Name, err)
 	}
@@ -204,7 +212,7 @@ func (t *Target) link(e *tree.Entry, first *linked) error {
 	if err == nil && (stat.Device == first.device && stat.Inode == first.inode || t.keeps(e, &stat)) {
 		return nil
 	}
-	temp := temporaryName()
+	temp := t.r.temporaryName()
 	err = again(func() error { return unix.Linkat(from, first.name, dir, temp, 0) })
 	if err != nil {
 		return err

@@ -186,5 +186,6 @@ func isACL(name string) bool { return strings.HasPrefix(name, "system.posix_acl_
 // ours reports whether an attribute that the entry does not have is taken away.
 // Labels that the system gives by itself stay.
 func ours(name string) bool {
-	return isACL(name) || name == "security.capability" || strings.HasPrefix(name, "user.")
+	return isACL(name) || name == "security.capability" ||
+		strings.HasPrefix(name, "user.") || strings.HasPrefix(name, "trusted.")
 }

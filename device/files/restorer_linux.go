@@ -21,6 +21,7 @@ type Restorer struct {
 	options RestoreOptions
 	root    *Folder
 	user    uint32
+	run     string // in the temporary names of this restore
 
 	mu    sync.Mutex // guards links
 	links map[tree.LinkGroup]linked
@@ -44,7 +45,7 @@ func NewRestorer(path string, options RestoreOptions) (*Restorer, error) {
 		return nil, err
 	}
 	r := &Restorer{
-		options: options, root: root, user: uint32(os.Geteuid()),
+		options: options, root: root, user: uint32(os.Geteuid()), run: randomDigits(),
 		links: map[tree.LinkGroup]linked{},
 	}
 	r.Root().clean()

@@ -199,7 +199,7 @@ func TestRootAsNobody(t *testing.T) {
 	must(t, os.Chown(filepath.Join(root, "target"), nobody, nobody))
 
 	child := exec.Command("/proc/self/exe", "-test.run=^TestRootAsNobody$")
-	child.Env = []string{"SOLEKEY_TEST_NOBODY=" + root, "TMPDIR=" + root}
+	child.Env = []string{"SOLEKEY_TEST_NOBODY=" + root, "TMPDIR=" + filepath.Join(root, "target")}
 	child.Dir = root
 	child.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 	if out, err := child.CombinedOutput(); err != nil || !strings.Contains(string(out), "PASS") {

@@ -35,8 +35,10 @@ func (s *Stat) Identity() Identity {
 	return Identity{s.Device, s.Inode, s.Size, s.Modified, s.Changed}
 }
 
-// sparse reports whether the file has fewer blocks than its size needs.
-func (s *Stat) sparse() bool { return s.Blocks*512 < s.Size }
+// maySparse reports whether it is worth asking for holes: the file has fewer
+// blocks than its size needs, or is so large that the question costs nothing.
+// Blocks alone do not tell, since they count attributes and maps too.
+func (s *Stat) maySparse() bool { return s.Blocks*512 < s.Size || s.Size >= 64<<10 }
 
 // Item is one entry of a listed folder.
 type Item struct {

@@ -35,18 +35,38 @@ func (t *Target) Create(e *tree.Entry) (*Writing, error) {
 		return nil, t.folder.problem(ActCreate, nil, err)
 	}
 	defer t.folder.unpin()
-	w := &Writing{target: t, entry: e, temp: temporaryName()}
-	const flags = unix.O_RDWR | unix.O_CREAT | unix.O_EXCL | unix.O_NOFOLLOW | unix.O_CLOEXEC
-	w.fd, err = retry(func() (int, error) { return unix.Openat(dir, w.temp, flags, 0o600) })
-	if err != nil {
+	w := &Writing{target: t, entry: e}
+	if err := w.open(dir); err != nil {
 		return nil, t.folder.problem(ActCreate, e.Name, err)
 	}
-	_ = unix.Flock(w.fd, unix.LOCK_EX|unix.LOCK_NB) // tells clean that it is in use
 	if err := w.reserve(); err != nil {
 		w.Abort()
 		return nil, t.folder.problem(ActCreate, e.Name, err)
 	}
 	return w, nil
+}
+
+// open makes the temporary file and locks it, which tells other restores that it
+// is in use. One that was cleaning just then may have taken it for a leftover.
+func (w *Writing) open(dir int) error {
+	const flags = unix.O_RDWR | unix.O_CREAT | unix.O_EXCL | unix.O_NOFOLLOW | unix.O_CLOEXEC
+	for {
+		w.temp = w.target.r.temporaryName()
+		fd, err := retry(func() (int, error) { return unix.Openat(dir, w.temp, flags, 0o600) })
+		if err != nil {
+			return err
+		}
+		_ = again(func() error { return unix.Flock(fd, unix.LOCK_EX) }) // not every file system has locks
+		stat, err := statOf(fd)
+		if err == nil && stat.Links > 0 {
+			w.fd = fd
+			return nil
+		}
+		_ = unix.Close(fd)
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // reserve sets the size and allocates what is in no hole.
