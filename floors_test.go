@@ -31,7 +31,7 @@ var house = drawing{
 		// sealed
 		"device/keyring": 6, "device/tree": 6,
 		// services
-		"device/state": 7, "device/files": 7,
+		"device/state": 7, "device/client": 7, "device/files": 7,
 		"provider/accounts": 7, "provider/vaults": 7,
 		// features
 		"device/backup": 8,
@@ -39,6 +39,8 @@ var house = drawing{
 		"provider/records": 9,
 		// doors
 		"provider/server": 10,
+		// programs
+		"cmd/solekeyd": 11,
 	},
 
 	// Rooms below these paths are exempt from floors and walls, and nobody but they and tests imports them:
@@ -100,6 +102,10 @@ var house = drawing{
 		"github.com/google/go-tpm":        {rooms: []string{"device/state"}},
 		"github.com/zalando/go-keyring":   {rooms: []string{"device/state"}},
 		"golang.org/x/crypto":             {rooms: []string{"device/state"}},
+		"golang.org/x/time":               {rooms: []string{"device/client", "provider/server"}},
+		"github.com/spf13/cobra":          {rooms: []string{"cmd"}},
+		"github.com/spf13/pflag":          {rooms: []string{"cmd"}},
+		"rsc.io/qr":                       {rooms: []string{"cmd"}},
 		"modernc.org/sqlite":              {rooms: []string{"storage/sqlite"}},
 		"github.com/pressly/goose/v3":     {rooms: []string{"storage/sqlite"}},
 		"golang.org/x/sys":                {rooms: []string{"storage", "device/files", "device/tree", "device/state"}},
