@@ -114,7 +114,9 @@ func TestPackRefusesEveryFlippedByte(t *testing.T) {
 		switch {
 		case i >= PackHeaderSize+200 && i < end-40:
 			return 97 // inside the long frame
-		case i >= end+32 && i < index-8192:
+		case i >= end+32 && i < index-32 && i >= index-8223:
+			return 509
+		case i >= end+32 && i < index-8223:
 			return 8191 // inside the padding
 		}
 		return 1

@@ -28,7 +28,7 @@ func TestNoncesNeverRepeat(t *testing.T) {
 	t.Cleanup(func() { testingOnlySeal = nil })
 	run := newWorld(t, "nonces").run(t, 0)
 	random := rand.New(rand.NewPCG(1, 2))
-	buf := make([]byte, 0, 1<<20)
+	buf, tooLarge := make([]byte, 0, 1<<20), make([]byte, MaxPackSize)
 	for range 50 {
 		w := run.NewPack(buf)
 		for range 40 {
@@ -38,7 +38,7 @@ func TestNoncesNeverRepeat(t *testing.T) {
 			case 1:
 				_, _ = w.Finish(nil, 1000) // too large
 			case 2:
-				_, _ = w.Append(make([]byte, MaxPackSize))
+				_, _ = w.Append(tooLarge)
 			default:
 				_, _ = w.Append(make([]byte, random.IntN(2000)))
 			}

@@ -110,6 +110,20 @@ func (g *Generation) Verify(state *ledger.State) error {
 	return protocol.Wrap(protocol.KindUntrusted, err, "generation %d", g.Number)
 }
 
+// Follows demands that the generation is the next one at the place, and that its
+// device had seen no less than the one before: neither an older ledger nor an
+// older head of the vault. So a drop is never computed from a head before the
+// one from which its packs were retired.
+func (g *Generation) Follows(p PrunePlace) error {
+	if g.Vault != p.Vault || g.Number != p.Number+1 || g.Prev != p.Hash {
+		return protocol.Errorf(protocol.KindUntrusted, "generation %d does not follow generation %d of vault %s", g.Number, p.Number, p.Vault)
+	}
+	if g.Ledger.Seq < p.Ledger || g.Head.Seq < p.Head {
+		return protocol.Errorf(protocol.KindUntrusted, "generation %d saw an older ledger or head than the one before it", g.Number)
+	}
+	return nil
+}
+
 // mayPrune reports whether the signer was an owner device of the account, which
 // held the vault, at the ledger head it saw.
 func (g *Generation) mayPrune(state *ledger.State, signer *ledger.Member) bool {

@@ -11,12 +11,18 @@ import (
 // Prunes is a vault's verified prune chain from the first generation on. It
 // keeps the packs that are retired, and forgets the dropped ones.
 type Prunes struct {
-	vault   protocol.VaultID
-	number  uint64
-	hash    protocol.Hash
-	ledger  uint64 // seq of the newest ledger head that a generation saw
-	head    uint64 // seq of the newest vault head that a generation was computed from
+	place   PrunePlace
 	retired map[protocol.PackID]Retirement
+}
+
+// PrunePlace is where a vault's prune chain has got to: what its next generation
+// must fit.
+type PrunePlace struct {
+	Vault  protocol.VaultID
+	Number uint64        // of the newest generation, 0 where there is none
+	Hash   protocol.Hash // SHA-256 of its bytes, zero where there is none
+	Ledger uint64        // seq of the ledger head that it saw
+	Head   uint64        // seq of the vault head that it was computed from
 }
 
 // Retirement says when a pack was retired, in the two chains' own order.
@@ -27,14 +33,17 @@ type Retirement struct {
 
 // NewPrunes returns the empty prune chain of a vault.
 func NewPrunes(vault protocol.VaultID) *Prunes {
-	return &Prunes{vault: vault, retired: map[protocol.PackID]Retirement{}}
+	return &Prunes{place: PrunePlace{Vault: vault}, retired: map[protocol.PackID]Retirement{}}
 }
 
 // Number returns the newest generation's number, 0 where there is none.
-func (p *Prunes) Number() uint64 { return p.number }
+func (p *Prunes) Number() uint64 { return p.place.Number }
 
 // Hash returns the SHA-256 of the newest generation, zero where there is none.
-func (p *Prunes) Hash() protocol.Hash { return p.hash }
+func (p *Prunes) Hash() protocol.Hash { return p.place.Hash }
+
+// Place returns what the next generation must fit.
+func (p *Prunes) Place() PrunePlace { return p.place }
 
 // Retired returns the packs that are retired and neither revived nor dropped.
 // The caller must not change the map.
@@ -56,7 +65,10 @@ func (p *Prunes) append(raw []byte, state *ledger.State) (*Generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := p.follows(g); err != nil {
+	if err := g.Follows(p.place); err != nil {
+		return nil, err
+	}
+	if err := p.refusesDrop(g); err != nil {
 		return nil, err
 	}
 	if state != nil {
@@ -65,26 +77,19 @@ func (p *Prunes) append(raw []byte, state *ledger.State) (*Generation, error) {
 		}
 	}
 	p.take(g)
-	p.number, p.hash, p.ledger, p.head = g.Number, HashOf(raw), g.Ledger.Seq, g.Head.Seq
+	p.place.Number, p.place.Hash, p.place.Ledger, p.place.Head = g.Number, HashOf(raw), g.Ledger.Seq, g.Head.Seq
 	return g, nil
 }
 
-// follows demands that the generation is the next one, saw no less than the one
-// before, and drops only what was retired before its head. To retire what is
+// refusesDrop demands that a drop names retired packs only. To retire what is
 // retired, or revive what is not, changes nothing and is no error.
-func (p *Prunes) follows(g *Generation) error {
-	if g.Vault != p.vault || g.Number != p.number+1 || g.Prev != p.hash {
-		return protocol.Errorf(protocol.KindUntrusted, "generation %d does not follow generation %d of vault %s", g.Number, p.number, p.vault)
-	}
-	if g.Ledger.Seq < p.ledger || g.Head.Seq < p.head {
-		return protocol.Errorf(protocol.KindUntrusted, "generation %d saw an older ledger or head than the one before it", g.Number)
-	}
+func (p *Prunes) refusesDrop(g *Generation) error {
 	if g.Act != PruneDrop {
 		return nil
 	}
 	for _, pack := range g.Packs {
-		if r, retired := p.retired[pack]; !retired || g.Head.Seq <= r.Head {
-			return protocol.Errorf(protocol.KindUntrusted, "generation %d drops pack %s, which was not retired before its head", g.Number, pack)
+		if _, retired := p.retired[pack]; !retired {
+			return protocol.Errorf(protocol.KindUntrusted, "generation %d drops pack %s, which is not retired", g.Number, pack)
 		}
 	}
 	return nil

@@ -210,8 +210,11 @@ func (b *book) generations(add adder) {
 	add("prunes", "retired", "two packs are retired", vectors.Valid, all, raws[0]).With("retired", one+" "+two)
 	add("prunes", "dropped", "the second generation is missing", "untrusted", all, raws[0], raws[2])
 	early := b.generation(b.l, PruneDrop, 1)
-	early.Number, early.Prev, early.Head = 2, HashOf(raws[0]), b.l.at(1)
-	add("prunes", "too-early", "a drop computed from the head of the retirement", "untrusted", all, raws[0], early.Sign(b.anna))
+	early.Number, early.Prev, early.Head = 2, HashOf(raws[0]), b.l.at(0)
+	add("prunes", "older-head", "a drop computed from an older head than the retirement", "untrusted", all, raws[0], early.Sign(b.anna))
+	early = b.generation(b.l, PruneDrop, 1, 7)
+	early.Number, early.Prev = 2, HashOf(raws[0])
+	add("prunes", "not-retired", "a drop of a pack that is not retired", "untrusted", all, raws[0], early.Sign(b.anna))
 }
 
 // folded returns the state that the reader of a vector has.
