@@ -66,7 +66,7 @@ func verbs(line string) []string {
 
 // missing says what in a command line the program's help does not know: a command, or a flag.
 func missing(name, line, help string) []string {
-	usage := regexp.MustCompile(`(?m)^\s*` + name + `((?: [a-z][a-z-]*)*)`).FindStringSubmatch(help)
+	usage := regexp.MustCompile(`(?m)^Usage:\n\s+` + name + `((?: [a-z][a-z-]*)*)`).FindStringSubmatch(help)
 	if usage == nil {
 		return []string{"a usage line"}
 	}
@@ -92,7 +92,7 @@ func startsWith(words, head []string) bool {
 }
 
 func TestMissingSeesUnknownCommandsAndFlags(t *testing.T) {
-	const group = "Usage:\n  tool device [command]\n\nAvailable Commands:\n  list\n"
+	const group = "tool device keeps devices.\n\nUsage:\n  tool device [command]\n\nAvailable Commands:\n  list\n"
 	const leaf = "Usage:\n  tool device list [flags]\n\nFlags:\n      --json\n"
 	cases := []struct {
 		line, help string
