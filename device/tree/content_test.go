@@ -61,6 +61,7 @@ func readContent(r *ContentReader, at uint64) (pieces []Piece, err error) {
 
 // TestContentRoundTrip writes contents of many lengths and reads them back, with one writer for all.
 func TestContentRoundTrip(t *testing.T) {
+	t.Parallel()
 	s, r := newMemoryStore(), dice(1)
 	w := NewContentWriter(s.store)
 	for _, n := range []int{0, 1, 32, 33, 34, 1000, 4096, 4097, 9000, 50_000, 7} {
@@ -107,6 +108,7 @@ func TestContentEveryEnd(t *testing.T) {
 
 // TestContentSeek goes to places within, at the edges of, and behind pieces.
 func TestContentSeek(t *testing.T) {
+	t.Parallel()
 	s, ctx, rnd := newMemoryStore(), context.Background(), dice(2)
 	for _, n := range []int{0, 5, 9000} {
 		pieces := manyPieces(rnd, n)

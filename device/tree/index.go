@@ -254,7 +254,7 @@ func (x *Index) addPack(info PackInfo, index *PackIndex) (full bool, err error) 
 	if _, found, err := x.findPack(info.ID); found || err != nil {
 		return false, err
 	}
-	if len(x.flags) == math.MaxUint32 {
+	if uint64(len(x.flags)) == math.MaxUint32 {
 		return false, errors.New("the index is full")
 	}
 	number := uint32(len(x.flags))

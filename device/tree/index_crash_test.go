@@ -59,6 +59,7 @@ func (k *killer) lose(t *testing.T) {
 // TestIndexKilledAtEachStep does the same work again and again, killed one step later each time, and opens what is
 // left: every pack that a Flush made durable is there, and every pack that is there is there with all its chunks.
 func TestIndexKilledAtEachStep(t *testing.T) {
+	t.Parallel()
 	for steps := 0; ; steps++ {
 		dir := t.TempDir()
 		k := &killer{steps: steps, unsafe: map[string]bool{}}
@@ -153,6 +154,7 @@ func checkAfterKill(t *testing.T, dir string, durable []protocol.PackID, added m
 
 // TestIndexFailsAndGoesOn has one step fail, as on a full disk: the index stays usable, and the next Flush makes up.
 func TestIndexFailsAndGoesOn(t *testing.T) {
+	t.Parallel()
 	for fail := range 40 {
 		dir, r, steps := t.TempDir(), dice(12), 0
 		x, err := openIndex(dir, disk{testingOnlyStep: func(string, string) error {
@@ -235,6 +237,7 @@ func probe(t *testing.T, dir string, model map[protocol.PackID]*modelPack) (dama
 
 // TestIndexDamage flips bits all over the files, and cuts each at every byte of its tail: no wrong answer comes.
 func TestIndexDamage(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	model := smallIndex(t, dir)
 	if probe(t, dir, model) {
@@ -346,6 +349,7 @@ func FuzzIndexFile(f *testing.F) {
 
 // TestIndexFileSameName finds a name that fills several blocks.
 func TestIndexFileSameName(t *testing.T) {
+	t.Parallel()
 	x, r := mustOpen(t, t.TempDir()), dice(14)
 	defer x.Close()
 	name := randomHash(r)

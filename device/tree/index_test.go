@@ -135,6 +135,7 @@ func checkChunk(t *testing.T, x *Index, model map[protocol.PackID]*modelPack, na
 
 // TestIndexAgainstModel does random things to an index and to a map, and compares them.
 func TestIndexAgainstModel(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(8) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { modelIndex(t, dice(seed), t.TempDir()) })
 	}
@@ -283,6 +284,7 @@ func TestIndexOneWriter(t *testing.T) {
 
 // TestIndexReaderOutlivesMerges sees that a reader goes on while the writer replaces the files under it.
 func TestIndexReaderOutlivesMerges(t *testing.T) {
+	t.Parallel()
 	dir, r := t.TempDir(), dice(2)
 	x := mustOpen(t, dir)
 	defer x.Close()
@@ -307,6 +309,7 @@ func TestIndexReaderOutlivesMerges(t *testing.T) {
 
 // TestIndexSpaceComesBack removes packs and sees that their records leave the files.
 func TestIndexSpaceComesBack(t *testing.T) {
+	t.Parallel()
 	x := mustOpen(t, t.TempDir())
 	defer x.Close()
 	r := dice(3)
@@ -332,6 +335,7 @@ func TestIndexSpaceComesBack(t *testing.T) {
 
 // TestIndexConcurrent looks chunks up while packs are added, flushed and merged.
 func TestIndexConcurrent(t *testing.T) {
+	t.Parallel()
 	x := mustOpen(t, t.TempDir())
 	defer x.Close()
 	var wait sync.WaitGroup

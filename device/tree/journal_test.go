@@ -62,6 +62,7 @@ func readJournal(b []byte) (about JournalAbout, packs []JournalPack, err error) 
 
 // TestJournalTornAnywhere cuts a journal at every byte: all whole records before come back, and nothing else.
 func TestJournalTornAnywhere(t *testing.T) {
+	t.Parallel()
 	want := journalPacks(8)
 	b, ends := writeJournal(t, filepath.Join(t.TempDir(), "journal"), want)
 	for n := range len(b) + 1 {
@@ -98,6 +99,7 @@ func TestJournalDamage(t *testing.T) {
 
 // TestJournalKilledAtEachStep stops a journal before each step: what Add promised is there.
 func TestJournalKilledAtEachStep(t *testing.T) {
+	t.Parallel()
 	packs := journalPacks(5)
 	for steps := 0; ; steps++ {
 		path := filepath.Join(t.TempDir(), "journal")

@@ -66,6 +66,7 @@ func readFolder(r *FolderReader) (entries []*Entry, err error) {
 
 // TestFolderRoundTrip writes folders of many sizes and reads them back.
 func TestFolderRoundTrip(t *testing.T) {
+	t.Parallel()
 	for _, n := range []int{0, 1, 2, 23, 24, 255, 256, 1000, 3000, 70_000} {
 		s := newMemoryStore()
 		want := manyEntries(uint64(n), n)
@@ -88,6 +89,7 @@ func TestFolderRoundTrip(t *testing.T) {
 
 // TestFolderSeek goes to each name, before it and behind it.
 func TestFolderSeek(t *testing.T) {
+	t.Parallel()
 	s, ctx := newMemoryStore(), context.Background()
 	entries := manyEntries(5, 5000)
 	root := writeFolder(t, s.store, entries)
@@ -124,6 +126,7 @@ func TestFolderSeek(t *testing.T) {
 
 // TestFolderChangesStayLocal changes one entry of a large folder and counts the nodes that become new.
 func TestFolderChangesStayLocal(t *testing.T) {
+	t.Parallel()
 	entries := manyEntries(6, 20_000)
 	s := newMemoryStore()
 	writeFolder(t, s.store, entries)
@@ -174,6 +177,7 @@ func TestFolderWriterRefuses(t *testing.T) {
 
 // TestFolderLargeEntries sees that nodes end before they are too long for a chunk.
 func TestFolderLargeEntries(t *testing.T) {
+	t.Parallel()
 	s := newMemoryStore()
 	var entries []*Entry
 	for i := range 5 {
