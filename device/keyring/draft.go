@@ -176,7 +176,7 @@ func (d *Draft) grantVault(member protocol.MemberID, v *VaultSecrets) error {
 	if err != nil {
 		return err
 	}
-	wrap, err := seal.Wrap(to, writerContext(d.account(), v.ID, member), v.writerSecret(member))
+	wrap, err := seal.Wrap(to, writerContext(d.account(), v.ID, member), v.Writer(member).Root)
 	if err != nil {
 		return err
 	}

@@ -11,15 +11,13 @@ import (
 	"github.com/solekey/solekey/protocol/seal"
 )
 
-// ContentSecrets name, cut and pad what a device stores in a vault: the vault's
-// own, or one writer's. They open nothing, and live as long as the vault, since
-// what is stored is found again by its names.
-type ContentSecrets struct {
-	// Namer is the writer whose secrets they are; zero for the vault's own.
-	Namer    protocol.MemberID
-	Naming   *keys.Secret
-	Chunking *keys.Secret
-	Padding  *keys.Secret
+// ContentSecret is what the secrets that name, cut and pad a device's content in
+// a vault are derived from: the vault's own, or one writer's. It opens nothing,
+// and lives as long as the vault, since what is stored is found by its names.
+type ContentSecret struct {
+	// Namer is the writer whose secret it is; zero for the vault's own.
+	Namer protocol.MemberID
+	Root  *keys.Secret
 }
 
 // VaultSecrets are all secrets of one vault, as an owner device holds them.
@@ -100,54 +98,38 @@ func (s *VaultSecrets) Wrap(epoch uint64) (*keys.WrapSecret, error) {
 	return s.wraps[epoch-1], nil
 }
 
-// Content returns the vault's own content secrets, which owners use.
-func (s *VaultSecrets) Content() ContentSecrets {
-	return contentSecrets(s.content, protocol.MemberID{})
-}
+// Content returns the vault's own content secret, which owners use.
+func (s *VaultSecrets) Content() ContentSecret { return ContentSecret{Root: s.content} }
 
-// Writer returns the content secrets of one writer device.
-func (s *VaultSecrets) Writer(member protocol.MemberID) ContentSecrets {
-	return contentSecrets(s.writerSecret(member), member)
-}
-
-func (s *VaultSecrets) writerSecret(member protocol.MemberID) *keys.Secret {
-	return s.content.Derive("vault/writer", member[:])
-}
-
-// contentSecrets derives what names, cuts and pads from one secret.
-func contentSecrets(from *keys.Secret, namer protocol.MemberID) ContentSecrets {
-	return ContentSecrets{
-		Namer:    namer,
-		Naming:   from.Derive("vault/naming"),
-		Chunking: from.Derive("vault/chunking"),
-		Padding:  from.Derive("vault/padding"),
-	}
+// Writer returns the content secret of one writer device.
+func (s *VaultSecrets) Writer(member protocol.MemberID) ContentSecret {
+	return ContentSecret{Namer: member, Root: s.content.Derive("vault/writer", member[:])}
 }
 
 func vaultContext(account protocol.AccountID, vault protocol.VaultID, epoch uint64) seal.Context {
 	return seal.Context{Account: account, Vault: vault, Type: seal.TypeVaultSecrets, Epoch: epoch}
 }
 
-// OpenWriter opens a writer device's own content secrets for a vault it was
-// granted. They open nothing that is stored.
-func OpenWriter(state *ledger.State, objects Objects, self *keys.MemberSecrets, vault protocol.VaultID) (ContentSecrets, error) {
+// OpenWriter opens a writer device's own content secret for a vault it was
+// granted. It opens nothing that is stored.
+func OpenWriter(state *ledger.State, objects Objects, self *keys.MemberSecrets, vault protocol.VaultID) (ContentSecret, error) {
 	member, err := state.Member(self.ID())
 	if err != nil {
-		return ContentSecrets{}, err
+		return ContentSecret{}, err
 	}
 	name, granted := member.Granted[vault]
 	if !granted {
-		return ContentSecrets{}, protocol.Errorf(protocol.KindDenied, "this device was not granted vault %s", vault)
+		return ContentSecret{}, protocol.Errorf(protocol.KindDenied, "this device was not granted vault %s", vault)
 	}
 	wrap, err := objects(name)
 	if err != nil {
-		return ContentSecrets{}, err
+		return ContentSecret{}, err
 	}
 	secret, err := seal.Unwrap(self.Wrap, writerContext(state.Account(), vault, member.ID), wrap)
 	if err != nil {
-		return ContentSecrets{}, protocol.Wrap(protocol.KindUntrusted, err, "writer secrets of vault %s", vault)
+		return ContentSecret{}, protocol.Wrap(protocol.KindUntrusted, err, "writer secrets of vault %s", vault)
 	}
-	return contentSecrets(secret, member.ID), nil
+	return ContentSecret{Namer: member.ID, Root: secret}, nil
 }
 
 func writerContext(account protocol.AccountID, vault protocol.VaultID, member protocol.MemberID) seal.Context {

@@ -1,0 +1,463 @@
+// SPDX-FileCopyrightText: The Solekey authors
+// SPDX-License-Identifier: Apache-2.0
+
+package backup
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"os"
+	"runtime"
+	"sync/atomic"
+
+	"github.com/solekey/solekey/device/files"
+	"github.com/solekey/solekey/device/state"
+	"github.com/solekey/solekey/device/tree"
+	"github.com/solekey/solekey/protocol"
+	"github.com/solekey/solekey/protocol/api"
+	"github.com/solekey/solekey/protocol/ledger"
+	"github.com/solekey/solekey/protocol/seal"
+	"github.com/solekey/solekey/protocol/snapshot"
+)
+
+// RunOptions say what to back up and how.
+type RunOptions struct {
+	Paths           []string // absolute
+	Rules           files.Rules
+	Host, User      string
+	Tags            []string
+	Program         string
+	Readers         int  // files read at a time; 0: one for each processor
+	Force           bool // read every file, whatever the last run knew
+	SkipIfUnchanged bool
+	DryRun          bool // store nothing
+	// Stdin, where it is set, is backed up as the one file that Paths names.
+	Stdin *Stdin
+	// Stop, when it is closed, ends the run early: what was read so far becomes
+	// a partial snapshot.
+	Stop <-chan struct{}
+	// OnProblem is told of each entry that could not be read whole; one call at
+	// a time.
+	OnProblem func(*files.Problem)
+}
+
+// Result says what a run did.
+type Result struct {
+	Progress
+	Snapshot protocol.Hash // zero: none was made
+	Seq      uint64
+	Partial  bool
+	Began    protocol.Time
+	Ended    protocol.Time
+}
+
+// Run is a backup in progress.
+type Run struct {
+	v      *Vault
+	o      RunOptions
+	report *reporter
+	packer atomic.Pointer[tree.Packer]
+	reused atomic.Pointer[chunks]
+	begun  protocol.Time
+}
+
+// errMoved says that the run's ground moved: packs were retired, or the vault
+// got new keys. The run is done again; what it sent is found and not sent twice.
+var errMoved = errors.New("packs were retired or keys renewed meanwhile")
+
+// maxTries bounds how often a run is done again.
+const maxTries = 8
+
+// NewRun prepares a backup.
+func (v *Vault) NewRun(o RunOptions) *Run {
+	if o.Readers <= 0 {
+		o.Readers = runtime.GOMAXPROCS(0)
+	}
+	return &Run{v: v, o: o, begun: v.o.Now(), report: &reporter{onProblem: o.OnProblem}}
+}
+
+// Progress returns the counts so far; it may be called while Do runs.
+func (r *Run) Progress() Progress {
+	p := r.report.progress()
+	if packer := r.packer.Load(); packer != nil {
+		stats := packer.Stats()
+		p.PacksSent, p.BytesSent = stats.Packs, stats.Stored
+	}
+	if c := r.reused.Load(); c != nil {
+		p.BytesSaved, p.Added = c.reused.Load(), c.added.Load()
+	}
+	return p
+}
+
+// Do backs up and commits a snapshot. Errors about single entries end nothing:
+// they are counted in Problems.
+func (r *Run) Do(ctx context.Context) (*Result, error) {
+	for range maxTries {
+		result, err := r.once(ctx)
+		if !errors.Is(err, errMoved) {
+			return result, err
+		}
+		if err := r.v.refresh(ctx); err != nil {
+			return nil, err
+		}
+		r.report = &reporter{onProblem: r.o.OnProblem}
+	}
+	return nil, protocol.Errorf(protocol.KindBusy, "other devices keep changing the vault; nothing is lost, try again")
+}
+
+// refresh brings ledger, keys, chains and index up to date.
+func (v *Vault) refresh(ctx context.Context) error {
+	state, err := SyncLedger(ctx, v.o.State, v.o.Member)
+	if err != nil {
+		return err
+	}
+	v.ledger = state
+	if err := v.openKeys(); err != nil {
+		return err
+	}
+	return v.sync(ctx)
+}
+
+// once is one try of a run.
+func (r *Run) once(ctx context.Context) (*Result, error) {
+	to, err := r.v.ledger.VaultRecipient(r.v.o.Vault)
+	if err != nil {
+		return nil, err
+	}
+	run, err := seal.NewRun(to)
+	if err != nil {
+		return nil, err
+	}
+	if r.o.DryRun {
+		return r.dry(ctx)
+	}
+	journal, err := r.v.beginJournal(ctx, run)
+	if err != nil {
+		return nil, err
+	}
+	defer journal.Close()
+	packer := tree.NewPacker(ctx, tree.PackerOptions{Run: run, Secrets: r.v.own, Sink: r.v.sink(run, journal)})
+	defer packer.Close()
+	r.packer.Store(packer)
+	last, err := r.lastPath()
+	if err != nil {
+		return nil, err
+	}
+	s, err := r.newScan(ctx, packer, last)
+	if err != nil {
+		return nil, err
+	}
+	defer s.last.close()
+	defer s.next.discard()
+	return r.finish(ctx, s, run, journal)
+}
+
+// newScan puts the parts of a scan together.
+func (r *Run) newScan(ctx context.Context, packer *tree.Packer, last string) (*scan, error) {
+	selection, err := r.o.Rules.Compile()
+	if err != nil {
+		return nil, protocol.Wrap(protocol.KindUsage, err, "exclude rules")
+	}
+	stop := r.o.Stop
+	if stop == nil {
+		stop = make(chan struct{})
+	}
+	v := r.v
+	s := &scan{
+		ctx: ctx, stop: stop, selection: selection, report: r.report, now: v.o.Now,
+		chunks:  &chunks{names: tree.NewNames(v.own.Naming), index: v.index, packer: packer},
+		chunker: tree.NewChunker(v.own.Chunking), cutter: tree.NewCutter(v.own.Chunking),
+		next: newLastRunWriter(last),
+	}
+	if !r.o.Force {
+		s.last = openLastRun(last)
+	}
+	s.trusted = s.last != nil && s.last.generation == v.step
+	r.reused.Store(s.chunks)
+	return s, nil
+}
+
+// finish scans, sends what is left and commits.
+func (r *Run) finish(ctx context.Context, s *scan, run *seal.Run, journal *tree.Journal) (*Result, error) {
+	top, err := r.scan(s)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.chunks.packer.Flush(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.v.index.Flush(); err != nil {
+		return nil, err
+	}
+	result := &Result{Progress: r.Progress(), Began: r.begun, Ended: r.v.o.Now(), Partial: stopped(s.stop)}
+	if r.o.SkipIfUnchanged && top.same && !result.Partial && r.v.lastStands() {
+		return result, journal.Remove()
+	}
+	if err := r.commit(ctx, run, r.details(top.node, result), result); err != nil {
+		return nil, err
+	}
+	if err := s.next.finish(top.at, r.v.step); err != nil {
+		r.v.o.Warn(protocol.Wrap(protocol.KindInternal, err, "remember this run: the next one will take longer"))
+	}
+	return result, journal.Remove()
+}
+
+func (r *Run) scan(s *scan) (*openFolder, error) {
+	if r.o.Stdin != nil {
+		return s.runStdin(r.o.Stdin, r.o.Paths[0])
+	}
+	sources, err := newSources(r.o.Paths)
+	if err != nil {
+		return nil, err
+	}
+	return s.run(sources, r.o.Readers)
+}
+
+func stopped(stop <-chan struct{}) bool {
+	select {
+	case <-stop:
+		return true
+	default:
+		return false
+	}
+}
+
+// lastStands reports whether this device's last snapshot still counts as far as
+// it can see.
+func (v *Vault) lastStands() bool {
+	last, err := v.kept.LastBackup()
+	if err != nil || last == nil {
+		return false
+	}
+	if v.Writer() {
+		return true
+	}
+	_, live := v.chain.Live()[last.Record]
+	return live
+}
+
+// details describe the snapshot.
+func (r *Run) details(root protocol.Hash, result *Result) *details {
+	d := &RunDetails{
+		Root: root, Namer: r.v.own.Namer, Began: result.Began, Ended: result.Ended,
+		Host: r.o.Host, User: r.o.User, Tags: r.o.Tags, Partial: result.Partial,
+		Program: r.o.Program, Excludes: append(append([]string(nil), r.o.Rules.Exclude...), r.o.Rules.IExclude...),
+		Counts: Counts{
+			Files: uint64(result.Files), Folders: uint64(result.Folders), Others: uint64(result.Others),
+			Bytes: uint64(result.Bytes), Problems: uint64(result.Problems), Read: uint64(result.Read), Stored: uint64(result.BytesSent),
+		},
+	}
+	for _, path := range r.o.Paths {
+		d.Paths = append(d.Paths, []byte(path))
+	}
+	return &details{Run: d}
+}
+
+// lastPath names the file that remembers the last run over the same paths.
+func (r *Run) lastPath() (string, error) {
+	path, err := r.v.kept.CachePath(state.CacheRun)
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	for _, p := range r.o.Paths {
+		h.Write(append([]byte(p), 0))
+	}
+	return path + "-" + hex.EncodeToString(h.Sum(nil)[:8]), nil
+}
+
+// sink stores packs: written down first, then sent, then known.
+func (v *Vault) sink(run *seal.Run, journal *tree.Journal) tree.Sink {
+	return func(ctx context.Context, p *tree.Finished) error {
+		if err := journal.Add(tree.JournalPack{ID: p.ID, Size: int64(len(p.Bytes)), Index: p.Index}); err != nil {
+			return err
+		}
+		st := &snapshot.PackStatement{
+			Account: run.Account(), Vault: run.Vault(), Epoch: run.Epoch(), Run: run.ID(),
+			Pack: p.ID, Size: uint64(len(p.Bytes)), Ledger: v.ledger.Head(),
+		}
+		if err := v.remote.PutPack(ctx, p.ID, st.Sign(v.o.Self.Member), p.Bytes); err != nil {
+			return err
+		}
+		return v.know(p.ID, int64(len(p.Bytes)), p.Index)
+	}
+}
+
+// know adds a pack of this device to the index.
+func (v *Vault) know(id protocol.PackID, size int64, index *tree.PackIndex) error {
+	return v.index.AddPack(tree.PackInfo{ID: id, Signer: v.device.Member, Size: size, Usable: true}, index)
+}
+
+// beginJournal takes up what a killed run of this device left, and begins the
+// journal of the next.
+func (v *Vault) beginJournal(ctx context.Context, run *seal.Run) (*tree.Journal, error) {
+	path, err := v.kept.CachePath(state.CacheJournal)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.takeUp(ctx, path); err != nil {
+		return nil, err
+	}
+	return tree.CreateJournal(path, tree.JournalAbout{
+		Account: run.Account(), Vault: run.Vault(), Epoch: run.Epoch(), Run: run.ID(), Device: v.device.Member,
+	})
+}
+
+// takeUp adds the packs of a killed run to the index, as far as the provider has
+// them.
+func (v *Vault) takeUp(ctx context.Context, path string) error {
+	var left []tree.JournalPack
+	_, err := tree.ReadJournal(path, func(p tree.JournalPack) error {
+		_, known, err := v.index.Pack(p.ID)
+		if !known && err == nil {
+			left = append(left, p)
+		}
+		return err
+	})
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := v.adopt(ctx, left); err != nil {
+		return err
+	}
+	if err := v.index.Flush(); err != nil {
+		return err
+	}
+	return os.Remove(path)
+}
+
+// adopt asks which packs arrived and adds those.
+func (v *Vault) adopt(ctx context.Context, left []tree.JournalPack) error {
+	if len(left) == 0 {
+		return nil
+	}
+	ids := make([]protocol.PackID, len(left))
+	for i, p := range left {
+		ids[i] = p.ID
+	}
+	states, err := v.remote.StatPacks(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for i, p := range left {
+		if states[i] != api.PackStored {
+			continue
+		}
+		if err := v.know(p.ID, p.Size, p.Index); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// commit signs the snapshot's record and makes it the head, on whatever the head
+// has become meanwhile.
+func (r *Run) commit(ctx context.Context, run *seal.Run, d *details, result *Result) error {
+	raw, err := r.v.commit(ctx, run, snapshot.ActRun, d, nil)
+	if err != nil {
+		return err
+	}
+	result.Snapshot, result.Seq = snapshot.HashOf(raw), r.v.head.Seq
+	if result.Partial {
+		return nil
+	}
+	return r.v.kept.SetLastBackup(&state.LastBackup{Record: result.Snapshot, Seq: result.Seq, Time: result.Ended})
+}
+
+// commit makes a record and puts it at the head of the chain. It is errMoved
+// where packs were retired or keys renewed since the vault was synchronised.
+func (v *Vault) commit(ctx context.Context, run *seal.Run, act snapshot.Act, d *details, live []protocol.Hash) ([]byte, error) {
+	for range maxTries {
+		rec := &snapshot.Record{
+			Act: act, Account: run.Account(), Vault: run.Vault(), Epoch: run.Epoch(),
+			Seq: v.head.Seq + 1, Prev: v.head.Hash, Ledger: v.ledger.Head(), Generation: v.step,
+			Run: run.ID(), Wrap: run.Wrapped(), Details: run.Seal(v.head.Hash, d.encode()), Live: live,
+		}
+		var err error
+		if rec.Others, err = v.others(); err != nil {
+			return nil, err
+		}
+		raw := rec.Sign(v.o.Self.Member)
+		_, err = v.remote.CommitSnapshot(ctx, raw)
+		if err == nil {
+			return raw, v.committed(raw)
+		}
+		if protocol.KindOf(err) != protocol.KindConflict {
+			return nil, err
+		}
+		if err := v.meet(ctx, run.Epoch()); err != nil {
+			return nil, err
+		}
+	}
+	return nil, protocol.Errorf(protocol.KindBusy, "other devices keep moving the head; nothing is lost, try again")
+}
+
+// meet learns what moved the head. A new epoch or step of the prune chain is
+// errMoved: the caller looks again whether what it refers to is still there.
+func (v *Vault) meet(ctx context.Context, epoch uint64) error {
+	step := v.step
+	if err := v.refresh(ctx); err != nil {
+		return err
+	}
+	kept, err := v.ledger.Vault(v.o.Vault)
+	if err != nil {
+		return err
+	}
+	if v.step != step || kept.Epoch() != epoch {
+		return errMoved
+	}
+	return nil
+}
+
+// committed keeps a record that the provider took.
+func (v *Vault) committed(raw []byte) error {
+	at := ledger.VaultHead{Vault: v.o.Vault, Seq: v.head.Seq + 1, Hash: snapshot.HashOf(raw)}
+	if v.Writer() {
+		v.head = at
+		return v.kept.AdvanceHead(state.Position{Seq: at.Seq, Hash: at.Hash})
+	}
+	if _, err := v.chain.Append(raw, v.ledger); err != nil {
+		return err
+	}
+	v.head = at
+	return v.kept.AppendRecords(raw)
+}
+
+// others returns the heads of the account's other vaults as this device knows
+// them, so that records hold each other's past in place.
+func (v *Vault) others() ([]ledger.VaultHead, error) {
+	var heads []ledger.VaultHead
+	for _, other := range v.ledger.Vaults() {
+		if other.ID == v.o.Vault {
+			continue
+		}
+		p, err := v.o.State.Vault(other.ID).Head()
+		if err != nil {
+			return nil, err
+		}
+		if p.Seq > 0 {
+			heads = append(heads, ledger.VaultHead{Vault: other.ID, Seq: p.Seq, Hash: p.Hash})
+		}
+	}
+	sortHeads(heads)
+	return heads, nil
+}
+
+// dry scans and stores nothing.
+func (r *Run) dry(ctx context.Context) (*Result, error) {
+	s, err := r.newScan(ctx, nil, os.DevNull)
+	if err != nil {
+		return nil, err
+	}
+	defer s.last.close()
+	defer s.next.discard()
+	if _, err := r.scan(s); err != nil {
+		return nil, err
+	}
+	return &Result{Progress: r.Progress(), Began: r.begun, Ended: r.v.o.Now(), Partial: stopped(s.stop)}, nil
+}
