@@ -35,8 +35,8 @@ func (s *Store) Empty(ctx context.Context) (bool, error) {
 	return n == 0, err
 }
 
-// place is a blob that a row refers to, and the size it must have; -1: any.
-type place struct {
+// referredBlob is a blob that a row refers to, and the size it must have; -1: any.
+type referredBlob struct {
 	ref  blob.Ref
 	size int64
 }
@@ -49,7 +49,7 @@ func (s *Store) Check(ctx context.Context, readData bool, report func(protocol.K
 	if c.Accounts, _, _, err = s.Totals(ctx); err != nil {
 		return c, err
 	}
-	err = s.places(ctx, func(p place) error {
+	err = s.places(ctx, func(p referredBlob) error {
 		size, err := s.blobs.Stat(ctx, p.ref)
 		switch {
 		case errors.Is(err, blob.ErrNotFound):
@@ -73,7 +73,7 @@ func (s *Store) Check(ctx context.Context, readData bool, report func(protocol.K
 }
 
 // places visits every blob that a row refers to.
-func (s *Store) places(ctx context.Context, visit func(place) error) error {
+func (s *Store) places(ctx context.Context, visit func(referredBlob) error) error {
 	queries := []string{
 		`SELECT account, kind, name, -1 FROM journal`,
 		`SELECT account, 'object', name, -1 FROM objects`,
@@ -81,7 +81,7 @@ func (s *Store) places(ctx context.Context, visit func(place) error) error {
 	}
 	for _, query := range queries {
 		err := each(ctx, s.read, func(scan func(...any) error) error {
-			var p place
+			var p referredBlob
 			if err := scan(id{p.ref.Account[:]}, &p.ref.Kind, id{p.ref.Name[:]}, &p.size); err != nil {
 				return err
 			}
