@@ -160,7 +160,7 @@ func (s *State) grant(seq uint64, b *Grant) error {
 	if !ok || !m.Present() {
 		return refuse("member %s is not in the account", b.Member)
 	}
-	if m.Kind == KindDevice && m.Role == protocol.RoleWriter {
+	if m.Role == protocol.RoleWriter {
 		return s.grantWriter(seq, m, b)
 	}
 	if !b.Vault.IsZero() || b.Epoch == 0 || b.Epoch != s.epoch {

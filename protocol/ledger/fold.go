@@ -83,17 +83,8 @@ func (s *State) extend(entries []*Entry, times Times) error {
 
 // step verifies one entry against the state and applies it.
 func (s *State) step(e *Entry, times Times) error {
-	if e.f.Account != s.account || e.f.Seq != s.head.Seq+1 || e.f.Prev != s.head.Hash {
-		return protocol.Errorf(protocol.KindUntrusted, "it does not follow entry %d of account %s", s.head.Seq, s.account)
-	}
-	if e.f.Seq >= MaxEntries {
-		return protocol.Errorf(protocol.KindUntrusted, "a ledger has at most %d entries", MaxEntries)
-	}
-	signer, ok := s.members[e.f.Signer]
-	if !ok {
-		return refuse("its signer %s is not in the ledger", e.f.Signer)
-	}
-	if err := s.allows(signer, &e.f.Body); err != nil {
+	signer, err := s.expects(e)
+	if err != nil {
 		return err
 	}
 	if err := signer.Verify(keys.PurposeLedgerEntry, e.f.signed(), e.f.Signature); err != nil {
@@ -104,6 +95,22 @@ func (s *State) step(e *Entry, times Times) error {
 	}
 	s.advance(e)
 	return nil
+}
+
+// expects holds an entry's place in the chain and its signer's right against the
+// state, and returns the signer, whose signature is yet to be verified.
+func (s *State) expects(e *Entry) (*Member, error) {
+	if e.f.Account != s.account || e.f.Seq != s.head.Seq+1 || e.f.Prev != s.head.Hash {
+		return nil, protocol.Errorf(protocol.KindUntrusted, "it does not follow entry %d of account %s", s.head.Seq, s.account)
+	}
+	if e.f.Seq >= MaxEntries {
+		return nil, protocol.Errorf(protocol.KindUntrusted, "a ledger has at most %d entries", MaxEntries)
+	}
+	signer, ok := s.members[e.f.Signer]
+	if !ok {
+		return nil, refuse("its signer %s is not in the ledger", e.f.Signer)
+	}
+	return signer, s.allows(signer, &e.f.Body)
 }
 
 func (s *State) advance(e *Entry) {

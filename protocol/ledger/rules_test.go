@@ -345,6 +345,8 @@ var pendingStories = map[string]string{
 		A: rotate
 		? holders A B
 		! A: complete r at=20d | not pending
+		! A: remove-recovery R | is not in the account
+		! A: add-recovery R | is or was in the ledger already
 	`,
 	"what the log never held does not complete": begin + `
 		A: remove-recovery R as=r

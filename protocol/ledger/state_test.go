@@ -84,6 +84,9 @@ func TestLevels(t *testing.T) {
 	if l := s.state.Level(protocol.CategoryBackups); l != protocol.LevelAdvanced {
 		t.Errorf("the level is %s", l)
 	}
+	if len(s.state.levels) != 1 {
+		t.Error("what was set is not kept")
+	}
 }
 
 // TestOrder shows that lists come in the order of the chain, whatever a map does.
