@@ -7,6 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -180,12 +182,12 @@ func parseSize(text string) (int64, error) {
 	if text == "" || text == "none" {
 		return 0, nil
 	}
-	var number float64
-	var unit string
-	if n, _ := fmt.Sscanf(text+" ", "%g%s", &number, &unit); n == 0 || number < 0 {
+	end := strings.LastIndexAny(text, "0123456789.") + 1
+	number, err := strconv.ParseFloat(text[:end], 64)
+	if err != nil || number < 0 {
 		return 0, wrongSize(text)
 	}
-	factor, err := unitFactor(text, unit)
+	factor, err := unitFactor(text, text[end:])
 	if size := number * factor; err == nil && size < 1<<62 {
 		return int64(size), nil
 	}

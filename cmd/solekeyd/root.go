@@ -33,8 +33,6 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	p := &program{out: out, err: errs}
 	root := p.root()
 	root.SetArgs(args)
-	root.SetOut(out)
-	root.SetErr(errs)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return 0
@@ -105,6 +103,8 @@ func (p *program) root() *cobra.Command {
 		p.upCommand(), p.inviteCommand(), p.accountCommand(), p.quotaCommand(),
 		p.backupCommand(), p.restoreCommand(), p.doctorCommand(), p.versionCommand(), p.manCommand(root),
 	)
+	root.SetOut(p.out) // before the completion command takes it
+	root.SetErr(p.err)
 	root.InitDefaultCompletionCmd()
 	for _, cmd := range root.Commands() {
 		cmd.DisableAutoGenTag = true
