@@ -188,8 +188,8 @@ func checkManifest(dir string) error {
 // keptBackups is how many nightly copies stay.
 const keptBackups = 7
 
-// nightly copies database and keys, once a day. Blobs are not in it: they hold
-// no secret order of their own, and the copy would keep dropped packs alive.
+// nightly copies database and keys, once a day. Blobs are not in it: each is
+// written once and never changed, and copies would keep dropped packs alive.
 func (s *site) nightly(ctx context.Context, now time.Time) error {
 	dir := filepath.Join(s.dir, backupsName)
 	if err := os.MkdirAll(dir, 0o700); err != nil {

@@ -62,13 +62,13 @@ func (p *program) repair(ctx context.Context, f doctorFlags) (err error) {
 	if err != nil {
 		return err
 	}
+	if isNew(dir) {
+		return noServer(dir)
+	}
 	if f.rebuild {
 		if err := setAside(dir, time.Now()); err != nil {
 			return err
 		}
-	}
-	if err := touch(filepath.Join(dir, databaseName)); err != nil {
-		return err
 	}
 	s, err := createSite(ctx, dir)
 	if err != nil {
@@ -88,16 +88,6 @@ func (p *program) repair(ctx context.Context, f doctorFlags) (err error) {
 	n, err := s.records.SweepOrphans(ctx)
 	p.say(map[string]any{"message_type": "status", "action": "swept", "blobs": n}, "Deleted %d blobs that nothing referred to.", n)
 	return err
-}
-
-// touch marks a server whose database is gone as one that was here: its keys
-// must be, and no new ones are made.
-func touch(path string) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return protocol.Wrap(protocol.KindNotFound, err, "open database")
-	}
-	return f.Close()
 }
 
 // setAside renames the database, so that a new one is made.

@@ -72,8 +72,7 @@ func createSite(ctx context.Context, dir string) (*site, error) {
 }
 
 func createLocked(ctx context.Context, dir string) (*site, error) {
-	_, err := os.Stat(filepath.Join(dir, databaseName))
-	keys, err := openKeys(filepath.Join(dir, keysName), errors.Is(err, fs.ErrNotExist))
+	keys, err := openKeys(filepath.Join(dir, keysName), isNew(dir))
 	if err != nil {
 		return nil, err
 	}
@@ -88,10 +87,21 @@ func createLocked(ctx context.Context, dir string) (*site, error) {
 	return s, nil
 }
 
+// isNew reports whether no server was in the folder before: one that lost its
+// database or its keys gets no new keys, which would lock everybody out.
+func isNew(dir string) bool {
+	for _, name := range []string{databaseName, blobsName} {
+		if _, err := os.Stat(filepath.Join(dir, name)); !errors.Is(err, fs.ErrNotExist) {
+			return false
+		}
+	}
+	return true
+}
+
 // openSite opens a data folder that is there, beside a server that may run.
 func openSite(ctx context.Context, dir string) (*site, error) {
 	if _, err := os.Stat(filepath.Join(dir, databaseName)); err != nil {
-		return nil, protocol.Errorf(protocol.KindNotFound, "there is no server in %s; name its folder with --data, or start one with: solekeyd up", dir)
+		return nil, noServer(dir)
 	}
 	keys, err := openKeys(filepath.Join(dir, keysName), false)
 	if err != nil {
@@ -105,6 +115,10 @@ func openSite(ctx context.Context, dir string) (*site, error) {
 	return s, nil
 }
 
+func noServer(dir string) error {
+	return protocol.Errorf(protocol.KindNotFound, "there is no server in %s; name its folder with --data, or start one with: solekeyd up", dir)
+}
+
 func openStores(ctx context.Context, dir string) (*site, error) {
 	blobs, err := disk.Open(filepath.Join(dir, blobsName))
 	if err != nil {
@@ -112,7 +126,7 @@ func openStores(ctx context.Context, dir string) (*site, error) {
 	}
 	db, err := sqlite.Open(ctx, filepath.Join(dir, databaseName), records.Schema())
 	if err != nil {
-		return nil, err
+		return nil, protocol.Wrap(protocol.KindUntrusted, err, "the database cannot be opened; if it is damaged, rebuild it from the blobs with: solekeyd doctor --rebuild")
 	}
 	return &site{dir: dir, db: db, blobs: blobs, records: records.New(db.Write, db.Read, blobs)}, nil
 }

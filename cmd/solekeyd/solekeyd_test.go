@@ -302,6 +302,41 @@ func TestMissingKeys(t *testing.T) {
 	start(t, data).end()
 }
 
+// TestLostDatabase: the next start rebuilds it; without keys it is refused.
+func TestLostDatabase(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	r := start(t, data)
+	r.join(r.event("message_type", "invite")["url"].(string), "anna")
+	r.end()
+	lose := func() {
+		for _, suffix := range []string{"", "-wal", "-shm"} {
+			_ = os.Remove(filepath.Join(data, databaseName+suffix))
+		}
+	}
+	lose()
+	r = start(t, data)
+	if r.event("action", "reconciled") == nil || r.event("message_type", "invite") != nil {
+		t.Errorf("after the loss: %v", r.events)
+	}
+	r.end()
+	must(t, "account", "show", "anna", "--data", data)
+	if err := os.WriteFile(filepath.Join(data, databaseName), bytes.Repeat([]byte("garbage "), 1000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := command("up", "--data", data, "--listen", "127.0.0.1:0"); r.code != 20 || !strings.Contains(r.err, "doctor --rebuild") {
+		t.Errorf("a damaged database: code %d: %s", r.code, r.err)
+	}
+	must(t, "doctor", "--rebuild", "--sweep", "--data", data)
+	must(t, "account", "show", "anna", "--data", data)
+	lose()
+	if err := os.RemoveAll(filepath.Join(data, keysName)); err != nil {
+		t.Fatal(err)
+	}
+	if r := command("up", "--data", data, "--listen", "127.0.0.1:0"); r.code != 10 {
+		t.Errorf("without keys and database: code %d: %s", r.code, r.err)
+	}
+}
+
 func TestNightlyBackup(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
 	s, err := createSite(context.Background(), data)

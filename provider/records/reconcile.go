@@ -4,11 +4,13 @@
 package records
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/solekey/solekey/protocol"
@@ -97,12 +99,28 @@ func (r *reconciler) ledgers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for account := range r.batches {
+	for _, account := range r.newestFirst() {
 		if err := r.ledger(ctx, account); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// newestFirst orders the accounts by their newest batch: of two that claim one
+// name, the older was refused.
+func (r *reconciler) newestFirst() []protocol.AccountID {
+	newest := map[protocol.AccountID]protocol.Time{}
+	for account, batches := range r.batches {
+		for _, f := range batches {
+			if f.batch.Account != nil {
+				newest[account] = max(newest[account], f.batch.At)
+			}
+		}
+	}
+	return slices.SortedFunc(maps.Keys(r.batches), func(a, b protocol.AccountID) int {
+		return cmp.Or(cmp.Compare(newest[b], newest[a]), bytes.Compare(a[:], b[:]))
+	})
 }
 
 // ledger takes in what extends one account's ledger, as far as it goes.

@@ -57,8 +57,11 @@ func New(write, read *sql.DB, blobs blob.Store) *Store {
 	return &Store{write: write, read: read, blobs: blobs}
 }
 
-// change runs f in a transaction, which it commits when f returns nil.
+// change runs f in a transaction, which it commits when f returns nil. A client
+// that goes away does not break it off: that would only leave blobs of writes
+// that nobody knows the end of.
 func (s *Store) change(ctx context.Context, f func(tx *sql.Tx) error) error {
+	ctx = context.WithoutCancel(ctx)
 	tx, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin transaction: %w", err)

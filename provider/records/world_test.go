@@ -202,13 +202,6 @@ func (w *world) mustCommit(h *accountstest.Holder) api.Head {
 	return head
 }
 
-func wantKind(t testing.TB, what string, err error, kind protocol.Kind) {
-	t.Helper()
-	if protocol.KindOf(err) != kind {
-		t.Errorf("%s: %v (kind %q), want kind %q", what, err, protocol.KindOf(err), kind)
-	}
-}
-
 // wantSound holds every row against its blob, and every blob against its name.
 func (w *world) wantSound() {
 	w.t.Helper()

@@ -34,9 +34,11 @@ func (s *Server) signedIn(handle func(http.ResponseWriter, *http.Request, accoun
 	}
 }
 
-// unauthorized marks an answer as one that a new session may change.
+// unauthorized marks an answer that a new session may change.
 func unauthorized(w http.ResponseWriter, err error) error {
-	w.Header().Set("WWW-Authenticate", "Bearer")
+	if protocol.KindOf(err) == protocol.KindDenied {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
 	return err
 }
 

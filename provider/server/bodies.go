@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"strconv"
 
@@ -68,14 +69,33 @@ func (s *Server) fail(w *counted, r *http.Request, pattern string, err error) {
 	kind := protocol.KindOf(err)
 	body := api.Error{Kind: kind, Message: err.Error()}
 	if api.Status(kind) == http.StatusInternalServerError {
-		s.Log.LogAttrs(r.Context(), slog.LevelError, "failed", slog.String("route", pattern), slog.String("error", err.Error()))
+		s.logFault(r, pattern, err)
 		body = api.Error{Kind: protocol.KindInternal, Message: "the server has a fault; its log says more"}
 	}
 	if w.code != 0 {
 		panic(http.ErrAbortHandler) // half an answer went out: break it off, so that it is not taken for whole
 	}
 	addDetails(w, &body, err)
-	_ = reply(w, api.Status(kind), body)
+	_ = reply(w, status(w, kind), body)
+}
+
+// status is 401 where a new session may help, as HTTP has it, and else the kind's.
+func status(w http.ResponseWriter, kind protocol.Kind) int {
+	if w.Header().Get("WWW-Authenticate") != "" {
+		return http.StatusUnauthorized
+	}
+	return api.Status(kind)
+}
+
+// logFault logs a fault of ours. That a client went away is none, and the
+// network's own words for it hold an address.
+func (s *Server) logFault(r *http.Request, pattern string, err error) {
+	var network *net.OpError
+	if r.Context().Err() != nil || errors.As(err, &network) {
+		s.Log.LogAttrs(r.Context(), slog.LevelDebug, "broken off by the client", slog.String("route", pattern))
+		return
+	}
+	s.Log.LogAttrs(r.Context(), slog.LevelError, "failed", slog.String("route", pattern), slog.String("error", err.Error()))
 }
 
 func addDetails(w http.ResponseWriter, body *api.Error, err error) {

@@ -186,7 +186,7 @@ func TestTokens(t *testing.T) {
 	_, signed := jsonEndpoints(anna)
 	for _, e := range append(append(signed, rawEndpoints(anna)...), endpoint{"GET", vaultPath(anna, api.BelowHead)}, endpoint{"GET", vaultPath(anna, api.BelowPacks)}) {
 		for _, wrong := range []string{"", "x", token[:len(token)-1], token + "A", strings.Repeat("A", len(token))} {
-			w.want(e.path+" with token "+wrong, w.do(e.method, e.path, wrong, nil), 403, protocol.KindDenied)
+			w.want(e.path+" with token "+wrong, w.do(e.method, e.path, wrong, nil), 401, protocol.KindDenied)
 		}
 	}
 	berts := w.signIn(bert, bert.Owner)
@@ -195,7 +195,7 @@ func TestTokens(t *testing.T) {
 	}
 	w.want("a foreign vault under one's own account", w.do("GET", api.PathVault(bert.Account(), anna.Vault)+"/head", berts, nil), 404, protocol.KindNotFound)
 	w.pass(25 * time.Hour)
-	w.want("a session of yesterday", w.do("GET", vaultPath(anna, api.BelowHead), token, nil), 403, protocol.KindDenied)
+	w.want("a session of yesterday", w.do("GET", vaultPath(anna, api.BelowHead), token, nil), 401, protocol.KindDenied)
 }
 
 // TestSessions: a challenge is good once, for whom and where it was given.

@@ -54,7 +54,7 @@ func TestFromInviteToSecondDevice(t *testing.T) {
 	}
 	w.want("unknown locator", w.do("GET", api.PathRecoveryBox(protocol.Hash{1}), "", nil), 404, protocol.KindNotFound)
 	ask[struct{}](w, "DELETE", api.PathCurrentSession, owner, nil, 204)
-	w.want("a closed session", w.do("GET", api.PathAccount(h.Account()), owner, nil), 403, protocol.KindDenied)
+	w.want("a closed session", w.do("GET", api.PathAccount(h.Account()), owner, nil), 401, protocol.KindDenied)
 	w.wantSilentLog(invite, owner, newcomer, "anna", h.Account().String())
 }
 
