@@ -288,3 +288,46 @@ func BenchmarkUnmarshal(b *testing.B) {
 		}
 	}
 }
+
+// TestPlain holds the second look at bytes by itself: what it says must not
+// hang on what the decoder refused before.
+func TestPlain(t *testing.T) {
+	for text, want := range map[string]bool{
+		"":                     true,
+		"00":                   true,
+		"20":                   true,
+		"f4":                   true,
+		"f5":                   true,
+		"82 f4 f5":             true,
+		"a2 01 f4 02 42 f6f7":  true, // null and undefined inside bytes are bytes
+		"43 c10000":            true,
+		"f6":                   false,
+		"f7":                   false,
+		"f8 20":                false,
+		"e0":                   false,
+		"f9 0000":              false,
+		"fa 00000000":          false,
+		"fb 0000000000000000":  false,
+		"81 f6":                false,
+		"c1 00":                false,
+		"a1 01 c1 00":          false,
+		"42 00":                false,
+		"5b ffffffffffffffff":  false,
+		"18":                   false,
+		"19 00":                false,
+		"1c":                   false,
+		"1c 00 00 00 00 00 00": false,
+		"9f ff":                false,
+		"5f 40 ff":             false,
+		"ff":                   false,
+	} {
+		if got := plain(unhex(t, text)); got != want {
+			t.Errorf("%q: %t", text, got)
+		}
+	}
+	for _, reserved := range []byte{28, 29, 30, 31} {
+		if _, n := head(append([]byte{reserved}, make([]byte, 300)...)); n != 0 {
+			t.Errorf("the reserved head %d has %d bytes", reserved, n)
+		}
+	}
+}
