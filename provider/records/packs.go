@@ -79,6 +79,8 @@ func (s *Store) repeatedPack(ctx context.Context, p vaults.NewPack, err error) e
 	switch {
 	case err != nil:
 		return err
+	case old.State == api.PackDropped && old.Place == p.Place:
+		return protocol.Errorf(protocol.KindConflict, "%s", old.State)
 	case old.Place != p.Place || old.Device != p.Device:
 		return protocol.Errorf(protocol.KindExists, "pack %s is here already, of another vault or device", p.Pack)
 	case old.State != api.PackStored:

@@ -91,6 +91,8 @@ func (s *Service) checkRoom(ctx context.Context, account protocol.AccountID, siz
 // sameAs answers a pack that is or was here.
 func (s *Service) sameAs(ctx context.Context, o *Offer, old Pack) error {
 	switch {
+	case old.State == api.PackDropped && old.Place == o.place: // by whomever: of some only the name is left
+		return s.conflict(ctx, o.place, string(old.State))
 	case old.Place != o.place || old.Device != o.statement.Device:
 		return protocol.Errorf(protocol.KindExists, "pack %s is here already, of another vault or device", old.ID)
 	case old.State != api.PackStored:
