@@ -246,3 +246,35 @@ func TestFolderPolicies(t *testing.T) {
 		}
 	}
 }
+
+// TestReopenedTwice has two users open a folder that lost its descriptor at the
+// same time: the second finds it idle again, and must not leave it in the list
+// of idle folders twice.
+func TestReopenedTwice(t *testing.T) {
+	path := t.TempDir()
+	put(t, filepath.Join(path, "a", "file"), "x")
+	root := openRoot(t, path)
+	a, err := root.Child([]byte("a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := root.pin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fd, _, err := openFolderAt(dir, "a")
+	root.unpin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.install(fd); err != nil { // another call was faster, and is done already
+		t.Fatal(err)
+	}
+	a.unpin()
+	if n := root.pool.idle.Len(); n != 1 {
+		t.Fatalf("the folder is idle %d times", n)
+	}
+	if err := root.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -48,12 +48,18 @@ func (f *Folder) pinOpen() (fd int, ok bool, err error) {
 	if f.fd < 0 {
 		return -1, false, nil
 	}
+	f.busy()
+	return f.fd, true, nil
+}
+
+// busy counts one more user of a folder that has a descriptor. The caller holds
+// mu.
+func (f *Folder) busy() {
 	if f.place != nil {
-		d.idle.Remove(f.place)
+		f.pool.idle.Remove(f.place)
 		f.place = nil
 	}
 	f.pins++
-	return f.fd, true, nil
 }
 
 // unpin gives back what pin lent.
@@ -101,11 +107,12 @@ func (f *Folder) install(fd int) (int, error) {
 		_ = unix.Close(fd)
 		return -1, errClosed
 	}
-	f.pins++
 	if f.fd >= 0 {
 		_ = unix.Close(fd)
+		f.busy()
 		return f.fd, nil
 	}
+	f.pins++
 	f.fd = fd
 	d.open++
 	d.trim()
