@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,7 +18,6 @@ import (
 	"github.com/solekey/solekey/device/keyring"
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/api"
-	"github.com/solekey/solekey/protocol/keys"
 	"github.com/solekey/solekey/protocol/ledger"
 	"github.com/solekey/solekey/protocol/snapshot"
 )
@@ -258,35 +256,33 @@ func TestHonestAnswersAreTaken(t *testing.T) {
 func TestEvilAnswers(t *testing.T) {
 	s := newSample(t)
 	cases := []struct {
-		name  string
-		evil  func(honest http.HandlerFunc) http.HandlerFunc
-		kinds []protocol.Kind // any of which may come
-		skip  func(method) bool
+		name string
+		evil func(honest http.HandlerFunc) http.HandlerFunc
+		kind protocol.Kind
+		skip func(method) bool
 	}{
-		{"garbage", write(200, "\xff\x00{{{{garbage"), one(protocol.KindUntrusted), anything},
-		{"nothing", write(200, ""), one(protocol.KindUntrusted), func(m method) bool {
+		{"garbage", write(200, "\xff\x00{{{{garbage"), protocol.KindUntrusted, anything},
+		{"nothing", write(200, ""), protocol.KindUntrusted, func(m method) bool {
 			return anything(m) || m.name == "Snapshots" || m.name == "Generations" || m.name == "ListPacks" // an empty list
 		}},
-		{"a list for an object", write(200, `[[1],[2]]`), one(protocol.KindUntrusted), anything},
-		{"null", write(200, `null`), one(protocol.KindUntrusted), func(m method) bool {
+		{"a list for an object", write(200, `[[1],[2]]`), protocol.KindUntrusted, anything},
+		{"null", write(200, `null`), protocol.KindUntrusted, func(m method) bool {
 			return anything(m) || m.name == "Enrolments" || m.name == "Head" || m.name == "Ledger" || m.name == "Info" // empty ones
 		}},
-		{"something behind its end", after(`{}`), one(protocol.KindUntrusted), anything},
-		{"endless", endless, one(protocol.KindUntrusted), ignoring},
-		{"deeply nested", write(200, strings.Repeat("[", 1<<18)), one(protocol.KindUntrusted), func(m method) bool {
-			return anything(m) || false
-		}},
-		{"cut off", cutOff, one(protocol.KindUnreachable), ignoring},
-		{"elsewhere", redirect, one(protocol.KindUntrusted), none},
-		{"an error in HTML", write(502, "<html>bad gateway</html>"), one(protocol.KindUnreachable), none},
-		{"an unknown kind", write(418, `{"kind":"teapot","message":"x"}`), one(protocol.KindInternal), none},
-		{"an unknown kind with 500", write(500, `{"kind":"teapot"}`), one(protocol.KindUnreachable), none},
-		{"a kind that only we can find", write(400, `{"kind":"interrupted"}`), one(protocol.KindInternal), none},
-		{"a proof of ours refused", write(422, `{"kind":"untrusted"}`), one(protocol.KindDenied), none},
-		{"removed", write(403, `{"kind":"removed","message":"away with you"}`), one(protocol.KindRemoved), none},
-		{"quota", write(507, `{"kind":"quota"}`), one(protocol.KindQuota), none},
-		{"a huge error", write(400, `{"kind":"usage","message":"`+strings.Repeat("x", 1<<20)+`"}`), one(protocol.KindUsage), none},
-		{"hangs up", hangUp, one(protocol.KindUnreachable), none},
+		{"something behind its end", after(`{}`), protocol.KindUntrusted, anything},
+		{"endless", endless, protocol.KindUntrusted, ignoring},
+		{"deeply nested", write(200, strings.Repeat("[", 1<<18)), protocol.KindUntrusted, anything},
+		{"cut off", cutOff, protocol.KindUnreachable, ignoring},
+		{"elsewhere", redirect, protocol.KindUntrusted, none},
+		{"an error in HTML", write(502, "<html>bad gateway</html>"), protocol.KindUnreachable, none},
+		{"an unknown kind", write(418, `{"kind":"teapot","message":"x"}`), protocol.KindInternal, none},
+		{"an unknown kind with 500", write(500, `{"kind":"teapot"}`), protocol.KindUnreachable, none},
+		{"a kind that only we can find", write(400, `{"kind":"interrupted"}`), protocol.KindInternal, none},
+		{"a proof of ours refused", write(422, `{"kind":"untrusted"}`), protocol.KindDenied, none},
+		{"removed", write(403, `{"kind":"removed","message":"away with you"}`), protocol.KindRemoved, none},
+		{"quota", write(507, `{"kind":"quota"}`), protocol.KindQuota, none},
+		{"a huge error", write(400, `{"kind":"usage","message":"`+strings.Repeat("x", 1<<20)+`"}`), protocol.KindUsage, none},
+		{"hangs up", hangUp, protocol.KindUnreachable, none},
 	}
 	for _, c := range cases {
 		for _, m := range methods(s) {
@@ -299,7 +295,7 @@ func TestEvilAnswers(t *testing.T) {
 				runtime.ReadMemStats(&before)
 				err := m.call(w)
 				runtime.ReadMemStats(&afterwards)
-				wantKind(t, err, c.kinds[0])
+				wantKind(t, err, c.kind)
 				if used := afterwards.TotalAlloc - before.TotalAlloc; c.name != "endless" && used > 64<<20 {
 					t.Errorf("%d bytes were allocated", used)
 				}
@@ -310,8 +306,6 @@ func TestEvilAnswers(t *testing.T) {
 		}
 	}
 }
-
-func one(k protocol.Kind) []protocol.Kind { return []protocol.Kind{k} }
 
 func none(method) bool       { return false }
 func ignoring(m method) bool { return m.ignores }
@@ -433,92 +427,5 @@ func TestSlowAnswers(t *testing.T) {
 				})
 			})
 		}
-	}
-}
-
-// TestAnswersMustFit serves well-formed answers to other questions.
-func TestAnswersMustFit(t *testing.T) {
-	s := newSample(t)
-	other := keys.GenerateMemberSecrets()
-	foreign := snapshot.PackStatement{Account: someAccount, Vault: protocol.VaultID{99}, Epoch: 1, Pack: s.packID, Size: 1, Ledger: ledger.Head{}}
-	record := func(cursor uint64, statement []byte) []byte {
-		return api.AppendRecord(nil, api.PackRecord{Cursor: cursor, Statement: statement}.Marshal())
-	}
-	block := func(h api.BlockHead, n int) []byte { return append(h.Append(nil), make([]byte, n)...) }
-	page := s.page(0, false)
-	gap := s.page(1, false)
-	stray := s.page(0, false)
-	stray.Objects = append(stray.Objects[:len(stray.Objects):len(stray.Objects)], []byte("stray"))
-	twice := s.page(0, false)
-	twice.Objects = append(twice.Objects[:len(twice.Objects):len(twice.Objects)], twice.Objects[0])
-	hollow := api.LedgerPage{More: true}
-	_ = page
-	cases := map[string]map[string]any{
-		"Info":             {"another version": api.Server{API: []int{2, 3}}},
-		"CreateAccount":    {"another account": api.Created{Account: someAccount}},
-		"Member.Info":      {"another account": api.Account{Account: protocol.AccountID{9}}},
-		"Ledger":           {"a gap": gap, "a stray object": stray, "an object twice": twice, "more of nothing": hollow, "no entry": api.LedgerPage{Entries: [][]byte{{1}}}},
-		"AppendLedger":     {"an older head": api.LedgerHead{}, "another head": api.LedgerHead{Seq: s.state.Head().Seq}},
-		"Enrol":            {"another": api.Enrolment{Enrolment: protocol.RequestID{1}, State: api.EnrolmentWaiting}},
-		"Enrolment":        {"another": api.Enrolment{Enrolment: protocol.RequestID{1}, State: api.EnrolmentWaiting}, "no state": api.Enrolment{Enrolment: protocol.RequestID{5}, State: "odd"}, "no reveal": api.Enrolment{Enrolment: protocol.RequestID{5}, State: api.EnrolmentApproved}, "a huge part": api.Enrolment{Enrolment: protocol.RequestID{5}, State: api.EnrolmentWaiting, Challenge: make([]byte, api.MaxEnrolmentPart+1)}},
-		"Enrolments":       {"no state": []api.Enrolment{{}}},
-		"Head":             {"number without hash": api.Head{Seq: 3}, "hash without number": api.Head{GenerationHash: protocol.Hash{1}}},
-		"CommitSnapshot":   {"another head": api.Head{Seq: 1, Hash: protocol.Hash{1}}, "an empty head": api.Head{}},
-		"CommitGeneration": {"another": api.Head{Generation: 1, GenerationHash: protocol.Hash{1}}, "the snapshot's": api.Head{Seq: 1, Hash: snapshot.HashOf(s.next)}},
-		"StatPacks":        {"fewer": api.StatResponse{States: []api.PackState{api.PackStored}}, "an odd one": api.StatResponse{States: []api.PackState{api.PackStored, "lent"}}},
-		"Snapshots":        {"too long": []byte{0xff, 0, 0, 0}, "cut": []byte{0, 0, 0, 9, 1}},
-		"ListPacks": {
-			"another vault": record(1, foreign.Sign(other)), "cursor of nothing": record(0, s.statement), "no statement": record(1, []byte("x")),
-			"out of order": append(record(2, s.statement), record(1, s.statement)...), "no record": api.AppendRecord(nil, []byte("x")),
-		},
-		"Blocks": {
-			"fewer":         block(api.BlockHead{Length: api.BlockSize}, api.BlockSize),
-			"a short one":   block(api.BlockHead{Length: 5}, 5),
-			"a long one":    block(api.BlockHead{Length: api.BlockSize + 1}, api.BlockSize+1),
-			"a cut one":     block(api.BlockHead{Length: api.BlockSize}, 5),
-			"absent, bytes": block(api.BlockHead{Status: api.BlockAbsent, Length: 5}, 5),
-			"odd status":    block(api.BlockHead{Status: 9, Length: api.BlockSize}, api.BlockSize),
-			"more":          append(block(api.BlockHead{Length: api.BlockSize}, api.BlockSize), append(block(api.BlockHead{Length: 100}, 100), 7)...),
-		},
-		"SignIn": {"no token": api.Session{Account: someAccount, Scope: api.ScopeMember}},
-	}
-	for _, m := range methods(s) {
-		for name, answer := range cases[m.name] {
-			t.Run(m.name+"/"+name, func(t *testing.T) {
-				w := newWorld(t, m.passSignIn(func(w http.ResponseWriter, r *http.Request) {
-					if raw, ok := answer.([]byte); ok {
-						_, _ = w.Write(raw)
-						return
-					}
-					say(w, 200, answer)
-				}))
-				want := protocol.KindUntrusted
-				if m.name == "Info" {
-					want = protocol.KindUnsupported
-				}
-				wantKind(t, m.call(w), want)
-			})
-		}
-	}
-}
-
-func TestRefusalsCarryWhatTheServerSays(t *testing.T) {
-	var asked atomic.Int32
-	w := newWorld(t, signsIn(func(w http.ResponseWriter, _ *http.Request) {
-		asked.Add(1)
-		say(w, 409, api.Error{Kind: protocol.KindConflict, Message: "moved\x1b[31m on", Head: &api.Head{Seq: 4, Hash: protocol.Hash{4}}})
-	}))
-	s := newSample(t)
-	_, err := w.vault().CommitSnapshot(bg, s.record)
-	wantKind(t, err, protocol.KindConflict)
-	r := RefusalOf(err)
-	if r == nil || r.Head == nil || r.Head.Seq != 4 || r.Status != 409 || asked.Load() != 1 {
-		t.Fatalf("refusal %+v after %d requests", r, asked.Load())
-	}
-	if !strings.Contains(err.Error(), "it says: moved [31m on") {
-		t.Fatalf("error %q does not carry the server's words, made fit", err)
-	}
-	if RefusalOf(nil) != nil {
-		t.Error("no error has a refusal")
 	}
 }

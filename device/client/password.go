@@ -32,7 +32,7 @@ func stretching() *opaque.ClientOptions {
 }
 
 // CanonicalName returns the one form of an account's name: PRECIS, profile
-// UsernameCaseMapped (RFC 8265). It is the client's identity in the login.
+// UsernameCaseMapped (RFC 8265).
 func CanonicalName(name string) (string, error) {
 	bad := protocol.Errorf(protocol.KindUsage, "account name: letters, digits and punctuation without spaces, at most %d bytes", api.MaxName)
 	if len(name) > 4*api.MaxName {
@@ -72,7 +72,7 @@ func (c *Client) Register(ctx context.Context, invite, name string, password []b
 	if err != nil {
 		return nil, malformed(err)
 	}
-	record, _, err := client.RegistrationFinalize(response, []byte(name), []byte(api.LoginServer), stretching())
+	record, _, err := client.RegistrationFinalize(response, nil, []byte(api.LoginServer), stretching())
 	if err != nil {
 		return nil, malformed(err)
 	}
@@ -102,7 +102,7 @@ func (c *Client) Login(ctx context.Context, name string, password []byte) (*Newc
 	if err != nil {
 		return nil, err
 	}
-	ke3, err := answerLogin(client, name, answer.KE2)
+	ke3, err := answerLogin(client, answer.KE2)
 	if err != nil {
 		return nil, err
 	}
@@ -112,12 +112,12 @@ func (c *Client) Login(ctx context.Context, name string, password []byte) (*Newc
 // answerLogin verifies the server's message and answers it. The server proves
 // first that it knows the record: a wrong password ends here, and so does a
 // server that is not the one that the account was opened at.
-func answerLogin(client *opaque.Client, name string, message []byte) ([]byte, error) {
+func answerLogin(client *opaque.Client, message []byte) ([]byte, error) {
 	ke2, err := client.Deserialize.KE2(message)
 	if err != nil {
 		return nil, malformed(err)
 	}
-	ke3, _, _, err := client.GenerateKE3(ke2, []byte(name), []byte(api.LoginServer), stretching())
+	ke3, _, _, err := client.GenerateKE3(ke2, nil, []byte(api.LoginServer), stretching())
 	if err != nil {
 		return nil, protocol.Errorf(protocol.KindWrongSecret, "the name or the password is wrong")
 	}

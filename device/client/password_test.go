@@ -62,12 +62,12 @@ func (p *passwords) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// take enters a registered record under the identity.
-func (p *passwords) take(record []byte, identity string) {
+// take enters a registered record under the name.
+func (p *passwords) take(record []byte, name string) {
 	p.t.Helper()
 	known, err := p.server.Deserialize.RegistrationRecord(record)
 	must(p.t, err)
-	p.record = &opaque.ClientRecord{CredentialIdentifier: []byte("ada"), ClientIdentity: []byte(identity), RegistrationRecord: known}
+	p.record = &opaque.ClientRecord{CredentialIdentifier: []byte(name), RegistrationRecord: known}
 }
 
 func TestPassword(t *testing.T) {
