@@ -5,6 +5,9 @@ package api_test
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -93,15 +96,67 @@ func TestInviteEveryLetterCounts(t *testing.T) {
 }
 
 func TestInviteOfNewerVersion(t *testing.T) {
-	// A correct code of version 2: only the version byte and the check sum differ.
-	if _, err := api.ParseInviteCode("a" + "i" + strings.Repeat("a", 82)); err == nil {
-		t.Error("version 2 was accepted")
-	}
-	raw := strings.Repeat("a", 84)
-	if _, err := api.ParseInviteCode("ai" + raw[2:]); protocol.KindOf(err) != protocol.KindUnsupported && protocol.KindOf(err) != protocol.KindUsage {
-		t.Errorf("version 2: %v", err)
+	raw := make([]byte, 48, 52)
+	raw[0] = 2
+	sum := sha256.Sum256(raw)
+	code := base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(append(raw, sum[:4]...))
+	if _, err := api.ParseInviteCode(strings.ToLower(code)); protocol.KindOf(err) != protocol.KindUnsupported {
+		t.Errorf("version 2: %v, want kind unsupported", err)
 	}
 }
+
+// TestEncodings holds the bytes that are signed or listed to what they were when
+// version 1 was written.
+func TestEncodings(t *testing.T) {
+	thirtyTwo := func(b string) string { return "5820" + b + strings.Repeat("00", 31) }
+	claim := api.SessionClaim{Server: "pin:00", Account: protocol.AccountID{1}, Member: protocol.MemberID{2}, Nonce: api.Nonce{3}}
+	if got, want := hex.EncodeToString(claim.Bytes()), "a4"+"01"+"6670696e3a3030"+"02"+thirtyTwo("01")+"03"+thirtyTwo("02")+"04"+thirtyTwo("03"); got != want {
+		t.Errorf("claim = %s, want %s", got, want)
+	}
+	record := api.PackRecord{Cursor: 300, Statement: []byte("st"), Received: 5, Retired: 0}
+	if got, want := hex.EncodeToString(record.Marshal()), "a4"+"01"+"19012c"+"02"+"427374"+"03"+"05"+"04"+"00"; got != want {
+		t.Errorf("pack record = %s, want %s", got, want)
+	}
+	if got, want := hex.EncodeToString(api.AppendRecord(nil, []byte("abc"))), "00000003616263"; got != want {
+		t.Errorf("record = %s, want %s", got, want)
+	}
+	if got, want := hex.EncodeToString(api.BlockHead{Status: api.BlockRetired, Length: 258}.Append(nil)), "020000000000000102"; got != want {
+		t.Errorf("block head = %s, want %s", got, want)
+	}
+	secret := api.InviteSecret{1}
+	if got, want := secret.Hash(), sha256.Sum256(append([]byte("solekey/v1/invite\x00\x01"), make([]byte, 14)...)); got != want {
+		t.Errorf("hash of an invite's secret = %s", got)
+	}
+}
+
+// TestJSONForms holds the names of fields to the contract.
+func TestJSONForms(t *testing.T) {
+	member := protocol.MemberID{}
+	for want, value := range map[string]any{
+		`{"account":"` + zeros(64) + `","member":"` + zeros(64) + `"}`:                              api.ChallengeRequest{},
+		`{"seq":1,"hash":"` + zeros(64) + `"}`:                                                      api.LedgerHead{Seq: 1},
+		`{"seq":0,"hash":"` + zeros(64) + `","generation":2,"generation_hash":"` + zeros(64) + `"}`: api.Head{Generation: 2},
+		`{"reads":[{"pack":"` + zeros(64) + `","offset":131072,"length":131072}]}`:                  api.BlocksRequest{Reads: []api.Read{{Offset: 131072, Length: 131072}}},
+		`{"states":["stored","retired","absent","dropped"]}`:                                        api.StatResponse{States: []api.PackState{api.PackStored, api.PackRetired, api.PackAbsent, api.PackDropped}},
+		`{"approved":true,"confirmation":"AQ=="}`:                                                   api.EnrolmentOutcome{Approved: true, Confirmation: []byte{1}},
+		`{"enrolment":"` + zeros(32) + `","state":"challenged","commitment":"AQ==","approver":"` + zeros(64) + `","created":1,"expires":2}`: api.Enrolment{
+			State: api.EnrolmentChallenged, Commitment: []byte{1}, Approver: &member, Created: 1, Expires: 2,
+		},
+		`{"kind":"conflict","message":"m","ledger_head":{"seq":3,"hash":"` + zeros(64) + `"}}`: api.Error{Kind: protocol.KindConflict, Message: "m", LedgerHead: &api.LedgerHead{Seq: 3}},
+		`{"kind":"too-many","message":"m","retry_after":9}`:                                    api.Error{Kind: protocol.KindTooMany, Message: "m", RetryAfter: 9},
+		`{"account":"` + zeros(64) + `","token":"t","scope":"enrol","expires":4}`:              api.Session{Token: "t", Scope: api.ScopeEnrol, Expires: 4},
+		`{"request_id":"` + zeros(32) + `","seq":0,"prev":"` + zeros(64) + `","entries":["AQ=="],"objects":null,"recovery":[{"locator":"` + zeros(64) + `","box":"Ag=="}]}`: api.LedgerAppend{
+			Entries: [][]byte{{1}}, Recovery: []api.RecoveryBox{{Box: []byte{2}}},
+		},
+	} {
+		got, err := json.Marshal(value)
+		if err != nil || string(got) != want {
+			t.Errorf("%T = %s, %v; want %s", value, got, err, want)
+		}
+	}
+}
+
+func zeros(n int) string { return strings.Repeat("0", n) }
 
 func TestInviteSecretIsHidden(t *testing.T) {
 	invite := api.GenerateInvite("h", api.Pin{})
