@@ -4,6 +4,7 @@
 package backup
 
 import (
+	"encoding/binary"
 	"sort"
 
 	"github.com/solekey/solekey/protocol"
@@ -61,13 +62,46 @@ type SnapshotTags struct {
 	Tags     []string      `cbor:"2,keyasint"`
 }
 
-// encode returns the plaintext of the details.
-func (d *details) encode() []byte { return canonical.MustMarshal(d) }
+// detailsStep is what the plaintext of details is padded to a multiple of, so
+// that the length of paths, host and tags does not show.
+const detailsStep = 1024
+
+// encode returns the plaintext of the details: length[4], canonical CBOR, zeros
+// up to a multiple of detailsStep.
+func (d *details) encode() []byte {
+	body := canonical.MustMarshal(d)
+	plain := binary.BigEndian.AppendUint32(nil, uint32(len(body)))
+	plain = append(plain, body...)
+	return append(plain, make([]byte, (detailsStep-len(plain)%detailsStep)%detailsStep)...)
+}
+
+// unpad returns the canonical CBOR in the plaintext of details.
+func unpad(plain []byte) ([]byte, error) {
+	bad := protocol.Errorf(protocol.KindUntrusted, "the details are not padded as they must be")
+	if len(plain) < 4 || len(plain)%detailsStep != 0 {
+		return nil, bad
+	}
+	length := int64(binary.BigEndian.Uint32(plain))
+	if length > int64(len(plain)-4) || int64(len(plain))-4-length >= detailsStep {
+		return nil, bad
+	}
+	body, padding := plain[4:4+length], plain[4+length:]
+	for _, b := range padding {
+		if b != 0 {
+			return nil, bad
+		}
+	}
+	return body, nil
+}
 
 // parseDetails reads the details of a record of the act.
 func parseDetails(plain []byte, act snapshot.Act) (*details, error) {
+	body, err := unpad(plain)
+	if err != nil {
+		return nil, err
+	}
 	d := new(details)
-	if err := canonical.Unmarshal(plain, snapshot.MaxDetails, d); err != nil {
+	if err := canonical.Unmarshal(body, snapshot.MaxDetails, d); err != nil {
 		return nil, err
 	}
 	if (d.Run != nil) != (act == snapshot.ActRun) || (d.List != nil) != (act == snapshot.ActList) {

@@ -4,6 +4,7 @@
 package backup
 
 import (
+	"bytes"
 	"path/filepath"
 	"sort"
 	"strings"
@@ -104,15 +105,19 @@ func (s *scan) walkSourceChild(of *openFolder, src *source, known *lastItem) {
 	if child == nil {
 		return
 	}
+	s.report.folder()
 	stat := child.folder.Stat()
+	sl := slot{name: []byte(src.name), identity: appendIdentity(nil, stat.Identity()), child: child}
+	if known != nil && known.child != 0 && bytes.Equal(known.identity, sl.identity) {
+		sl.known = known
+		of.slots = append(of.slots, sl)
+		return
+	}
 	entry, problems := child.folder.DescribeSelf()
 	s.report.problems(problems)
 	if entry == nil {
 		return
 	}
-	s.report.folder()
-	entry.Name = []byte(src.name)
-	of.slots = append(of.slots, slot{
-		name: entry.Name, identity: appendIdentity(nil, stat.Identity()), entry: entry, child: child,
-	})
+	entry.Name, sl.entry = sl.name, entry
+	of.slots = append(of.slots, sl)
 }
