@@ -20,9 +20,9 @@ import (
 // errPin says that the server's key is not the pinned one.
 var errPin = errors.New("a different server answers at this address: its key is not the one that the invite named; nothing was sent")
 
-// newTransport returns the one way to the server: TLS 1.3 with HTTP/1.1. Packs
-// go up faster over a few connections of HTTP/1.1 than over the flow control of
-// one of HTTP/2, and a lost segment holds up one of them only.
+// newTransport returns the one way to the server: TLS 1.3 with HTTP/1.1. Packs of
+// 16 MiB went up at 150 to 160 MB/s over loopback, against 120 to 145 through the
+// flow control of HTTP/2, and a lost segment holds up one connection only.
 func newTransport(server Server, o Options) (*http.Transport, error) {
 	config, err := tlsConfig(server, o.CACert)
 	if err != nil {

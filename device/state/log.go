@@ -184,6 +184,7 @@ func (l log) openEnd(length int64) (*os.File, int64, error) {
 		header := l.header(version)
 		length = int64(len(header))
 		_, err = f.WriteAt(header, 0)
+		err = osError(err, "write %s", l.path)
 	} else {
 		err = l.checkHeader(f, length)
 	}
