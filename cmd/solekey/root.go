@@ -51,7 +51,7 @@ func newRoot(a *app) *cobra.Command {
 
 // commands make the commands, in the order in which help lists them.
 var commands = []func(*app) *cobra.Command{
-	newJoin, newBackup, newSnapshots,
+	newJoin, newBackup, newRestore, newSnapshots,
 }
 
 func (a *app) addGlobals(f *pflag.FlagSet) {
