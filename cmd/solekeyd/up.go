@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -107,6 +108,8 @@ func (p *program) up(ctx context.Context, f upFlags) (err error) {
 	logger := slog.New(slog.NewTextHandler(p.err, &slog.HandlerOptions{Level: level}))
 	measured := server.NewMetrics(r.Totals)
 	stop, stopped := context.WithCancel(context.Background())
+	var tending sync.WaitGroup
+	defer tending.Wait()
 	defer stopped()
 	handler := server.New(stop, server.Config{
 		Accounts: people, Vaults: packs, Log: logger, Metrics: measured,
@@ -124,13 +127,14 @@ func (p *program) up(ctx context.Context, f upFlags) (err error) {
 		ErrorLog: log.New(discardAddresses{logger}, "", 0),
 	}
 	server.Harden(public)
+	defer func() { _ = public.Close() }()
 	failed := make(chan error, 2)
 	go func() { failed <- public.ServeTLS(listener, "", "") }()
 	private, err := p.serveMetrics(f.metrics, measured, failed)
 	if err != nil {
 		return err
 	}
-	go s.tend(stop, people, logger, f.backups)
+	tending.Go(func() { s.tend(stop, people, logger, f.backups) })
 	if err := p.welcome(ctx, s, people, welcome{host: host, listening: listener.Addr(), found: found, metrics: private}); err != nil {
 		return err
 	}

@@ -150,25 +150,35 @@ func writeSuspension(w *world, h *accountstest.Holder) attempt {
 // acknowledged is there; what was not is there whole or not at all; the same
 // write again succeeds; and every row finds its blob.
 func TestWriteFaults(t *testing.T) {
+	b := beginning{world: newWorld(t)}
+	b.holder = b.world.join("anna")
+	b.kept = b.world.mustPut(b.holder, []byte("acknowledged before"))
+	b.head = b.world.mustCommit(b.holder)
 	for name, prepare := range writes() {
 		for _, mode := range faults.Modes() {
 			t.Run(fmt.Sprintf("%s/%v", name, mode), func(t *testing.T) {
 				t.Parallel()
-				for step := 1; breakStep(t, prepare, step, mode); step++ {
+				for step := 1; b.breakStep(t, prepare, step, mode); step++ {
 				}
 			})
 		}
 	}
 }
 
+// beginning is the world that each step is broken in a copy of.
+type beginning struct {
+	world  *world
+	holder *accountstest.Holder
+	kept   protocol.PackID
+	head   api.Head
+}
+
 // breakStep breaks one step and reports whether the write had it.
-func breakStep(t *testing.T, prepare func(*world, *accountstest.Holder) attempt, step int, mode faults.Mode) bool {
+func (b beginning) breakStep(t *testing.T, prepare func(*world, *accountstest.Holder) attempt, step int, mode faults.Mode) bool {
 	t.Helper()
-	w := newWorld(t)
+	w := b.world.copy(t)
 	defer func() { _ = w.db.Close() }()
-	h := w.join("anna")
-	kept := w.mustPut(h, []byte("acknowledged before"))
-	head := w.mustCommit(h)
+	h := b.holder.Copy()
 	a := prepare(w, h)
 	w.disk.Break(step, mode)
 	err := a.do()
@@ -183,7 +193,7 @@ func breakStep(t *testing.T, prepare func(*world, *accountstest.Holder) attempt,
 		t.Fatalf("%s: what was acknowledged is gone", where)
 	}
 	seen := a.seen()
-	wantKept(t, w, h, kept, head, where)
+	wantKept(t, w, h, b.kept, b.head, where)
 	w.wantSound()
 	again := a.do()
 	if invited := protocol.KindOf(again) == protocol.KindWrongSecret; invited && !seen {

@@ -58,6 +58,24 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
+// copy returns a world of its own that begins where w stands.
+func (w *world) copy(t testing.TB) *world {
+	t.Helper()
+	c := &world{t: t, dir: t.TempDir(), secret: w.secret, now: w.now}
+	if err := w.db.Backup(ctx, c.database()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(filepath.Join(c.dir, "blobs"), os.DirFS(w.disk.Root)); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if c.disk, err = faults.NewDisk(filepath.Join(c.dir, "blobs")); err != nil {
+		t.Fatal(err)
+	}
+	c.open()
+	return c
+}
+
 func (w *world) database() string { return filepath.Join(w.dir, "a.db") }
 
 // open starts the provider, as at the start of the program.

@@ -113,6 +113,7 @@ func newWorld(t testing.TB) *world {
 	w.http.EnableHTTP2 = true
 	server.Harden(w.http.Config)
 	w.http.StartTLS()
+	w.http.Client().CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	t.Cleanup(func() { cancel(); w.http.Close(); _ = db.Close() })
 	return w
 }
@@ -144,9 +145,7 @@ func (w *world) do(method, path, token string, body []byte) answer {
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
-	client := w.http.Client()
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	response, err := client.Do(request)
+	response, err := w.http.Client().Do(request)
 	if err != nil {
 		w.t.Fatalf("%s %s: %v", method, path, err)
 	}

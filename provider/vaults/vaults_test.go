@@ -205,7 +205,7 @@ func TestGenerationIsAllOrNothing(t *testing.T) {
 func TestOlderLedgerThanTheHead(t *testing.T) {
 	w := newWorld(t)
 	stale := w.holder.Run(w.holder.Owner, api.Head{})
-	other := accountstest.Holder(*w.holder)
+	other := w.holder.Copy()
 	_, request := w.holder.AddWriter()
 	w.append(request)
 	head := w.mustCommit(w.holder.Run(w.holder.Owner, api.Head{}))

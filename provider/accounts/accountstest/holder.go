@@ -7,6 +7,7 @@
 package accountstest
 
 import (
+	"bytes"
 	"crypto/rand"
 	"slices"
 	"testing"
@@ -46,6 +47,13 @@ func NewHolder(t testing.TB) *Holder {
 		Vault: h.Vault, Category: protocol.CategoryBackups, Key: keys.GenerateWrapSecret().Public(), Secrets: h.object(),
 	}})
 	return h
+}
+
+// Copy returns a holder of the same account who goes on by himself.
+func (h *Holder) Copy() *Holder {
+	c := *h
+	c.Entries, c.Objects = slices.Clone(h.Entries), slices.Clone(h.Objects)
+	return &c
 }
 
 // Account returns the account's identifier.
@@ -154,13 +162,27 @@ func (h *Holder) Remove(device protocol.MemberID, head api.Head) api.LedgerAppen
 	return h.grow(func() {
 		owner := slices.ContainsFunc(h.State.Holders(), func(r ledger.Recipient) bool { return r.Member() == device })
 		h.say(h.Owner, ledger.Body{RemoveDevice: &ledger.RemoveDevice{
-			Device: device, Heads: []ledger.VaultHead{{Vault: h.Vault, Seq: head.Seq, Hash: head.Hash}},
+			Device: device, Heads: h.heads(head),
 		}})
 		if owner {
 			h.rotate(h.Owner)
 			h.RotateVault()
 		}
 	})
+}
+
+// heads names every vault of the account: its own at the head, others as empty.
+func (h *Holder) heads(head api.Head) []ledger.VaultHead {
+	var list []ledger.VaultHead
+	for _, v := range h.State.Vaults() {
+		named := ledger.VaultHead{Vault: v.ID}
+		if v.ID == h.Vault {
+			named.Seq, named.Hash = head.Seq, head.Hash
+		}
+		list = append(list, named)
+	}
+	slices.SortFunc(list, func(x, y ledger.VaultHead) int { return bytes.Compare(x.Vault[:], y.Vault[:]) })
+	return list
 }
 
 // RotateVault puts a new key pair of the vault in force.
