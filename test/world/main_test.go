@@ -1,0 +1,14 @@
+// SPDX-FileCopyrightText: The Solekey authors
+// SPDX-License-Identifier: Apache-2.0
+
+package world
+
+import (
+	"os"
+	"testing"
+)
+
+// programs is set before any test runs and then read only.
+var programs *Programs
+
+func TestMain(m *testing.M) { os.Exit(Main(m, func(p *Programs) { programs = p })) }
