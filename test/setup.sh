@@ -8,7 +8,7 @@
 set -euo pipefail
 
 # program:package pairs; a package is installed when its program is not found.
-needs="gcc:gcc setfacl:acl setfattr:attr setcap:libcap2-bin"
+needs="gcc:gcc setfacl:acl setfattr:attr setcap:libcap2-bin swtpm:swtpm"
 
 PATH="$PATH:/usr/sbin:/sbin"
 missing=""
