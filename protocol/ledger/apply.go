@@ -121,10 +121,10 @@ func (s *State) removeDevice(seq uint64, b *RemoveDevice) error {
 	if !s.opensWithout(m) {
 		return refuse("nobody could open the account any more")
 	}
+	if err := s.namesEveryVault(b.Heads); err != nil {
+		return err
+	}
 	for _, h := range b.Heads {
-		if _, ok := s.vaults[h.Vault]; !ok {
-			return refuse("vault %s is not in the ledger", h.Vault)
-		}
 		m.Heads[h.Vault] = h
 	}
 	owner := m.Owner()
@@ -132,6 +132,21 @@ func (s *State) removeDevice(seq uint64, b *RemoveDevice) error {
 	s.dropPendingOf(m.ID)
 	if owner {
 		s.rotationDue()
+	}
+	return nil
+}
+
+// namesEveryVault demands a head for each vault of the ledger: a vault that was
+// left out would void all that the device ever signed in it, and nobody could
+// tell whether that was meant.
+func (s *State) namesEveryVault(heads []VaultHead) error {
+	for _, h := range heads {
+		if _, ok := s.vaults[h.Vault]; !ok {
+			return refuse("vault %s is not in the ledger", h.Vault)
+		}
+	}
+	if len(heads) != len(s.vaults) { // no vault stands there twice: they ascend
+		return refuse("it names heads of %d vaults, the ledger has %d", len(heads), len(s.vaults))
 	}
 	return nil
 }

@@ -41,7 +41,8 @@ type AddDevice struct {
 }
 
 // RemoveDevice removes a device at once and for ever. Heads are the last heads
-// that still count: what the device signed beyond them does not.
+// that still count: what the device signed beyond them does not. They name every
+// vault of the ledger, so that nothing becomes void by silence.
 type RemoveDevice struct {
 	Device protocol.MemberID `cbor:"1,keyasint"`
 	Heads  []VaultHead       `cbor:"2,keyasint"` // ascending by vault
@@ -108,7 +109,8 @@ type AddRecovery struct {
 }
 
 // RemoveRecovery asks for a recovery method to be removed. It is pending until
-// a Complete that the log's time allows, or a Veto.
+// a Complete that the log's time allows, or a Veto; signed by a recovery method
+// that was added before the target, it works at once.
 type RemoveRecovery struct {
 	Member protocol.MemberID `cbor:"1,keyasint"`
 }

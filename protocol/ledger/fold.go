@@ -119,8 +119,8 @@ func (s *State) advance(e *Entry) {
 }
 
 // allows decides who may say what. An owner device may do all; a recovery key
-// may add devices, remove devices, rotate and veto, and what belongs to these;
-// a writer nothing. What needs the account secret to be made comes only from
+// may add devices, remove devices and younger recovery methods, rotate and veto,
+// and what belongs to these; a writer nothing. What needs the account secret to be made comes only from
 // who was given it: from anybody else it would be a wrap or box that opens to
 // nothing, and everything before it would be lost.
 func (s *State) allows(signer *Member, b *Body) error {
@@ -129,13 +129,13 @@ func (s *State) allows(signer *Member, b *Body) error {
 		return protocol.Errorf(protocol.KindUntrusted, "the account is closed")
 	case !signer.Present():
 		return protocol.Errorf(protocol.KindUntrusted, "its signer %s was removed", signer.ID)
-	case s.due && b.Rotate == nil && b.RemoveDevice == nil && b.Veto == nil:
+	case s.due && b.Rotate == nil && b.RemoveDevice == nil && b.Veto == nil && !s.outranks(signer, b):
 		return protocol.Errorf(protocol.KindUntrusted, "a rotation of the account secret is due first")
 	case b.needsSecret() && !s.opens(signer):
 		return protocol.Errorf(protocol.KindUntrusted, "its signer %s was not given the account secret", signer.ID)
 	case signer.Owner():
 		return nil
-	case signer.Kind == KindRecovery && b.byRecovery():
+	case signer.Kind == KindRecovery && b.byRecovery(), s.outranks(signer, b):
 		return nil
 	}
 	return protocol.Errorf(protocol.KindUntrusted, "its signer %s may not do this", signer.ID)
@@ -154,8 +154,21 @@ func (s *State) opens(m *Member) bool {
 	return has || s.epoch == 0
 }
 
-// byRecovery reports whether a recovery key may sign the body.
+// byRecovery reports whether a recovery key may sign the body, whatever it is
+// about.
 func (b *Body) byRecovery() bool {
 	return b.AddDevice != nil || b.RemoveDevice != nil || b.Grant != nil || b.Rotate != nil ||
 		b.RotateVault != nil || b.Veto != nil || b.Name != nil
+}
+
+// outranks reports whether the body removes a recovery method and its signer is
+// one that was added before it. Such a removal works at once and cannot be
+// vetoed: what a thief adds is younger than the kit of the account's holder, and
+// who holds an older recovery key could take the account over anyway.
+func (s *State) outranks(signer *Member, b *Body) bool {
+	if b.RemoveRecovery == nil || signer.Kind != KindRecovery {
+		return false
+	}
+	target, ok := s.members[b.RemoveRecovery.Member]
+	return ok && target.Kind == KindRecovery && signer.Added < target.Added
 }

@@ -50,6 +50,10 @@ func FuzzFold(f *testing.F) {
 		A: remove B head=docs@3
 		A: rotate
 		A: rotate-vault docs
+		A: add-recovery S
+		A: grant S
+		R: remove-recovery S
+		A: rotate
 		A: remove-recovery R as=r at=0d
 		A: complete r at=7d
 		A: rotate
@@ -78,6 +82,7 @@ func FuzzFold(f *testing.F) {
 			}
 			next.advance(e)
 			mustHold(t, state, next)
+			mustLeaveWell(t, state, next, e)
 			state, renamed[p.original] = next, e.Hash()
 		}
 	})
@@ -112,6 +117,30 @@ func mustHold(t *testing.T, before, s *State) {
 	}
 	if s.head.Seq+1 != uint64(len(s.hashes)) || uint64(len(s.links)) != s.epoch {
 		t.Fatal("the state has lost count")
+	}
+}
+
+// mustLeaveWell holds each departure of one step to how that member may leave: a
+// device with a head for every vault, the oldest recovery method after its delay
+// alone, and nobody leaves a request behind that is about who is gone.
+func mustLeaveWell(t *testing.T, before, s *State, e *Entry) {
+	t.Helper()
+	oldest := (*Member)(nil)
+	for _, m := range before.AllMembers() {
+		if oldest == nil && m.Kind == KindRecovery && m.Present() {
+			oldest = m
+		}
+		if now := s.members[m.ID]; m.Present() && !now.Present() && m.Kind == KindDevice && len(now.Heads) != len(s.vaults) {
+			t.Fatal("a device left without a head for every vault")
+		}
+	}
+	if oldest != nil && !s.members[oldest.ID].Present() && e.f.Body.Complete == nil {
+		t.Fatal("the oldest recovery method left at once")
+	}
+	for _, p := range s.pending {
+		if p.Body.Close == nil && !s.members[p.target()].Present() || !s.members[p.Signer].Present() {
+			t.Fatal("a request is about who is gone, or from them")
+		}
 	}
 }
 
@@ -187,7 +216,11 @@ func mutated(b Body, how byte) Body {
 		c.Epoch = uint64(how % 4)
 		return Body{RotateVault: &c}
 	case b.RemoveDevice != nil:
-		return Body{RemoveDevice: &RemoveDevice{Device: id(string("ABRWX"[how%5]))}}
+		c := *b.RemoveDevice
+		c.Device = id(string("ABRWX"[how%5]))
+		return Body{RemoveDevice: &c}
+	case b.RemoveRecovery != nil:
+		return Body{RemoveRecovery: &RemoveRecovery{Member: id(string("ARSW"[how%4]))}}
 	case b.Veto != nil:
 		return Body{Complete: &Complete{Entry: b.Veto.Entry}}
 	}

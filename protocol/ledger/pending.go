@@ -31,21 +31,32 @@ func (p *Pending) target() protocol.MemberID { return p.Body.target() }
 // dropPendingOf ends what a removed member asked for: a thief that was thrown
 // out leaves no request behind that somebody would have to remember to veto.
 func (s *State) dropPendingOf(signer protocol.MemberID) {
+	s.dropPending(func(p *Pending) bool { return p.Signer == signer })
+}
+
+func (s *State) dropPending(ends func(*Pending) bool) {
 	var kept []Pending
 	for _, p := range s.pending {
-		if p.Signer != signer {
+		if !ends(&p) {
 			kept = append(kept, p)
 		}
 	}
 	s.pending = kept
 }
 
+// askRemoveRecovery makes the removal pending, or carries it out where an older
+// recovery method signed it; what anybody asked for about the target is then
+// answered.
 func (s *State) askRemoveRecovery(e *Entry, b *RemoveRecovery) error {
 	m, ok := s.members[b.Member]
 	if !ok || m.Kind != KindRecovery || !m.Present() {
 		return refuse("recovery method %s is not in the account", b.Member)
 	}
-	return s.wait(e)
+	if !s.outranks(s.members[e.f.Signer], &e.f.Body) {
+		return s.wait(e)
+	}
+	s.dropPending(func(p *Pending) bool { return p.target() == b.Member })
+	return s.removeRecovery(e.f.Seq, b.Member)
 }
 
 // takePending ends the waiting of an entry and returns it.

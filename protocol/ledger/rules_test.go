@@ -79,6 +79,9 @@ var stories = map[string]string{
 	"what a recovery key may not do": begin + `
 		! R: add-recovery S | may not do this
 		! R: remove-recovery R | may not do this
+		! R: remove-recovery A | may not do this
+		! R: remove-recovery B | may not do this
+		! R: remove-recovery X | may not do this
 		! R: create-vault mail | may not do this
 		! R: set-protection | may not do this
 		! R: close | may not do this
@@ -255,6 +258,22 @@ var stories = map[string]string{
 		! A: remove-recovery A | is not in the account
 		! A: remove-recovery X | is not in the account
 		! A: remove B head=mail@1 | is not in the ledger
+	`,
+	"a removal names every vault": begin + `
+		A: create-vault mail
+		! A: remove B without=mail | it names heads of 1 vaults, the ledger has 2
+		! A: remove B head=docs@3 without=mail | it names heads of 1 vaults
+		! A: remove B head=mail@3 without=docs | it names heads of 1 vaults
+		! A: remove B head=more@3 without=mail | is not in the ledger
+		! A: remove B head=more@3 | is not in the ledger
+		! R: remove B without=docs | it names heads of 1 vaults
+		A: remove B head=mail@3
+		A: rotate
+		-- what came later is named by the next removal
+		A: create-vault more
+		A: add-device C owner
+		! A: remove C without=more | it names heads of 2 vaults, the ledger has 3
+		A: remove C
 	`,
 	"grants to holders": withWriter + `
 		! A: grant B | has its grant already

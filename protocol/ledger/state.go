@@ -52,7 +52,8 @@ type Member struct {
 	Keys    keys.MemberKeys
 	Added   uint64 // seq of the entry that added it
 	Removed uint64 // seq of the entry that removed it; 0 while it is present
-	// Heads holds, for a removed device, the last head of each vault that counts.
+	// Heads holds, for a removed device, the last head that counts of each vault
+	// that there was when it was removed.
 	Heads map[protocol.VaultID]VaultHead
 	// Wraps holds the hash of the member's wrap of the account secret by epoch.
 	Wraps map[uint64]protocol.Hash
@@ -189,13 +190,13 @@ func (s *State) AllMembers() []*Member {
 	return list
 }
 
-// LastHeads returns, for every removal that names the vault, the last head of
-// the removed device that still counts. The vault's chain must pass through each
-// of them, so that no provider can put another past below it.
+// LastHeads returns, for every removal after which something of the vault still
+// counts, the last head that does. The vault's chain must pass through each of
+// them, so that no provider can put another past below it.
 func (s *State) LastHeads(vault protocol.VaultID) []VaultHead {
 	var list []VaultHead
 	for _, m := range s.members {
-		if h, ok := m.Heads[vault]; ok {
+		if h, ok := m.Heads[vault]; ok && h.Seq > 0 {
 			list = append(list, h)
 		}
 	}

@@ -33,7 +33,8 @@ import (
 //	epoch=2    another epoch than the one that would follow
 //	to=A,B     other recipients than the holders; to=A,R:none leaves R's wrap out
 //	link=none  no link; link=some: one where there is none to be
-//	head=docs@5,mail@0   the last heads that count
+//	head=docs@5,mail@2   the last heads that count; of other vaults nothing does
+//	without=mail         a removal that says nothing of a vault
 
 // story is a ledger that is being told.
 type story struct {
@@ -311,14 +312,19 @@ func (a *act) rotate() *Rotate {
 	return r
 }
 
+// heads names every vault of the ledger, but for those left out.
 func (a *act) heads() []VaultHead {
 	var heads []VaultHead
-	text, ok := a.options["head"]
-	if !ok {
-		return nil
+	if text, ok := a.options["head"]; ok {
+		for _, part := range strings.Split(text, ",") {
+			heads = append(heads, head(a.s.t, part))
+		}
 	}
-	for _, part := range strings.Split(text, ",") {
-		heads = append(heads, head(a.s.t, part))
+	for _, v := range a.s.state.Vaults() {
+		named := slices.ContainsFunc(heads, func(h VaultHead) bool { return h.Vault == v.ID })
+		if !named && v.ID != vault(a.options["without"]) {
+			heads = append(heads, VaultHead{Vault: v.ID})
+		}
 	}
 	slices.SortFunc(heads, func(x, y VaultHead) int { return slices.Compare(x.Vault[:], y.Vault[:]) })
 	return heads

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/solekey/solekey/protocol"
@@ -112,9 +113,16 @@ func (w *world) rotateVault(signer *keys.MemberSecrets, i int) {
 	}})
 }
 
-// remove removes a device, naming the heads, and rotates where that is due.
+// remove removes a device, naming the heads, and of other vaults that nothing
+// counts; it rotates where that is due.
 func (w *world) remove(signer, device *keys.MemberSecrets, heads ...ledger.VaultHead) {
 	w.t.Helper()
+	for _, v := range w.vaults {
+		if !slices.ContainsFunc(heads, func(h ledger.VaultHead) bool { return h.Vault == v }) {
+			heads = append(heads, ledger.VaultHead{Vault: v})
+		}
+	}
+	slices.SortFunc(heads, func(x, y ledger.VaultHead) int { return bytes.Compare(x.Vault[:], y.Vault[:]) })
 	w.say(signer, ledger.Body{RemoveDevice: &ledger.RemoveDevice{Device: device.ID(), Heads: heads}})
 	if !w.state.RotationDue() {
 		return
