@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
+	"slices"
 	"sort"
 
 	"github.com/solekey/solekey/protocol"
@@ -254,15 +255,26 @@ func (d *Draft) vaultEpoch(id protocol.VaultID, epoch uint64, content *keys.Secr
 	return wrap.Public(), d.keep(sealed), nil
 }
 
-// RemoveDevice removes a device at once. Heads are the last heads that still
-// count. Where the device held the account secret, account and vaults get new
-// keys in the same batch; vaults are all vaults of the account.
+// RemoveDevice removes a device at once. Heads are, of every vault of the
+// account, the last head that still counts; it is protocol.KindUsage where one
+// is missing. Where the device held the account secret, account and vaults get
+// new keys in the same batch; vaults are all vaults of the account.
 func (d *Draft) RemoveDevice(id protocol.MemberID, heads []ledger.VaultHead, vaults []*VaultSecrets) error {
+	return d.RemoveDevices([]protocol.MemberID{id}, heads, vaults)
+}
+
+// RemoveDevices is RemoveDevice for several at once, with one set of new keys.
+func (d *Draft) RemoveDevices(ids []protocol.MemberID, heads []ledger.VaultHead, vaults []*VaultSecrets) error {
+	if err := d.namesEveryVault(heads); err != nil {
+		return err
+	}
 	heads = append([]ledger.VaultHead(nil), heads...)
 	sort.Slice(heads, func(i, j int) bool { return bytes.Compare(heads[i].Vault[:], heads[j].Vault[:]) < 0 })
-	body := &ledger.RemoveDevice{Device: id, Heads: heads}
-	if err := d.say(ledger.Body{RemoveDevice: body}); err != nil {
-		return err
+	for _, id := range ids {
+		body := &ledger.RemoveDevice{Device: id, Heads: heads}
+		if err := d.say(ledger.Body{RemoveDevice: body}); err != nil {
+			return err
+		}
 	}
 	if !d.batch.State.RotationDue() {
 		return nil
@@ -270,7 +282,19 @@ func (d *Draft) RemoveDevice(id protocol.MemberID, heads []ledger.VaultHead, vau
 	return d.Renew(vaults)
 }
 
-// Renew puts a new account secret and new vault keys in force.
+// namesEveryVault refuses heads that leave a vault out: by that, all that the
+// device ever signed in it would be void.
+func (d *Draft) namesEveryVault(heads []ledger.VaultHead) error {
+	for _, v := range d.batch.State.Vaults() {
+		if !slices.ContainsFunc(heads, func(h ledger.VaultHead) bool { return h.Vault == v.ID }) {
+			return protocol.Errorf(protocol.KindUsage, "remove device: the head of vault %s is missing; name the last one that counts, or 0 for nothing", v.ID)
+		}
+	}
+	return nil
+}
+
+// Renew puts a new account secret and new vault keys in force; vaults are all
+// vaults of the account.
 func (d *Draft) Renew(vaults []*VaultSecrets) error {
 	if err := d.Rotate(); err != nil {
 		return err
@@ -284,9 +308,17 @@ func (d *Draft) Renew(vaults []*VaultSecrets) error {
 }
 
 // RemoveRecovery asks for a recovery method to be removed; it stays until its
-// delay is over.
-func (d *Draft) RemoveRecovery(id protocol.MemberID) error {
-	return d.say(ledger.Body{RemoveRecovery: &ledger.RemoveRecovery{Member: id}})
+// delay is over. Where the draft's own member is an older recovery method, the
+// removal works at once, and account and vaults get new keys in the same batch;
+// vaults are then all vaults of the account.
+func (d *Draft) RemoveRecovery(id protocol.MemberID, vaults []*VaultSecrets) error {
+	if err := d.say(ledger.Body{RemoveRecovery: &ledger.RemoveRecovery{Member: id}}); err != nil {
+		return err
+	}
+	if !d.batch.State.RotationDue() {
+		return nil
+	}
+	return d.Renew(vaults)
 }
 
 // Veto ends a pending entry without effect.
