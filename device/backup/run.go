@@ -109,7 +109,7 @@ func (r *Run) Do(ctx context.Context) (*Result, error) {
 
 // refresh brings ledger, keys, chains and index up to date.
 func (v *Vault) refresh(ctx context.Context) error {
-	state, err := SyncLedger(ctx, v.o.State, v.o.Member)
+	state, err := SyncLedger(ctx, v.o.State, v.ledgers)
 	if err != nil {
 		return err
 	}
@@ -373,28 +373,34 @@ func (r *Run) commit(ctx context.Context, run *seal.Run, d *details, result *Res
 // where packs were retired or keys renewed since the vault was synchronised.
 func (v *Vault) commit(ctx context.Context, run *seal.Run, act snapshot.Act, d *details, live []protocol.Hash) ([]byte, error) {
 	for range maxTries {
-		rec := &snapshot.Record{
-			Act: act, Account: run.Account(), Vault: run.Vault(), Epoch: run.Epoch(),
-			Seq: v.head.Seq + 1, Prev: v.head.Hash, Ledger: v.ledger.Head(), Generation: v.step,
-			Run: run.ID(), Wrap: run.Wrapped(), Details: run.Seal(v.head.Hash, d.encode()), Live: live,
-		}
-		var err error
-		if rec.Others, err = v.others(); err != nil {
-			return nil, err
-		}
-		raw := rec.Sign(v.o.Self.Member)
-		_, err = v.remote.CommitSnapshot(ctx, raw)
-		if err == nil {
-			return raw, v.committed(raw)
-		}
+		raw, err := v.propose(ctx, run, act, d, live)
 		if protocol.KindOf(err) != protocol.KindConflict {
-			return nil, err
+			return raw, err
 		}
 		if err := v.meet(ctx, run.Epoch()); err != nil {
 			return nil, err
 		}
 	}
 	return nil, protocol.Errorf(protocol.KindBusy, "other devices keep moving the head; nothing is lost, try again")
+}
+
+// propose makes a record on the head that is known here. It is
+// protocol.KindConflict where the vault has moved.
+func (v *Vault) propose(ctx context.Context, run *seal.Run, act snapshot.Act, d *details, live []protocol.Hash) ([]byte, error) {
+	rec := &snapshot.Record{
+		Act: act, Account: run.Account(), Vault: run.Vault(), Epoch: run.Epoch(),
+		Seq: v.head.Seq + 1, Prev: v.head.Hash, Ledger: v.ledger.Head(), Generation: v.step,
+		Run: run.ID(), Wrap: run.Wrapped(), Details: run.Seal(v.head.Hash, d.encode()), Live: live,
+	}
+	var err error
+	if rec.Others, err = v.others(); err != nil {
+		return nil, err
+	}
+	raw := rec.Sign(v.o.Self.Member)
+	if _, err := v.remote.CommitSnapshot(ctx, raw); err != nil {
+		return nil, err
+	}
+	return raw, v.committed(raw)
 }
 
 // meet learns what moved the head. A new epoch or step of the prune chain is

@@ -59,7 +59,7 @@ func (v *Vault) sync(ctx context.Context) error {
 		}
 		return err
 	}
-	return v.dropRetired()
+	return v.weighPacks()
 }
 
 // syncWriter learns where the chain stands, and takes up what an earlier run of
@@ -69,7 +69,10 @@ func (v *Vault) syncWriter(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return v.takeHead(head)
+	if err := v.takeHead(head); err != nil {
+		return err
+	}
+	return v.weighOwnPacks(ctx)
 }
 
 // takeHead holds a head that only the provider vouches for against the marks.
@@ -144,22 +147,17 @@ func (v *Vault) recheck(chain *snapshot.Chain) (*snapshot.Chain, error) {
 // syncGenerations takes in the prune chain from its first step on: it is short.
 func (v *Vault) syncGenerations(ctx context.Context) error {
 	prunes := snapshot.NewPrunes(v.o.Vault)
+	var gone []protocol.PackID
 	err := v.remote.Generations(ctx, 1, func(raw []byte) error {
-		_, err := prunes.Append(raw, v.ledger)
+		g, err := prunes.Append(raw, v.ledger)
+		if err == nil && g.Act == snapshot.PruneDrop {
+			gone = append(gone, g.Packs...)
+		}
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	v.prunes, v.step = prunes, prunes.Number()
+	v.prunes, v.step, v.gone = prunes, prunes.Number(), gone
 	return v.kept.AdvanceGeneration(state.Position{Seq: prunes.Number(), Hash: prunes.Hash()})
-}
-
-// dropRetired forgets where retired packs lie: nothing new may rely on them.
-func (v *Vault) dropRetired() error {
-	var gone []protocol.PackID
-	for id := range v.prunes.Retired() {
-		gone = append(gone, id)
-	}
-	return v.index.SetUsable(gone, false)
 }

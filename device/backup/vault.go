@@ -32,19 +32,21 @@ type Options struct {
 // Vault is a vault as this device sees it: synchronised, verified, opened as far
 // as the device may. It is not safe for concurrent use, but for what reads.
 type Vault struct {
-	o      Options
-	device *state.Device
-	kept   *state.Vault
-	remote *client.Vault
-	ledger *ledger.State
-	ring   *keyring.Ring         // nil for a writer
-	opens  *keyring.VaultSecrets // nil for a writer
-	own    *tree.Secrets         // by which this device names, cuts and pads
-	index  *tree.Index
-	chain  *snapshot.Chain  // nil for a writer
-	prunes *snapshot.Prunes // nil for a writer
-	head   ledger.VaultHead // the newest record known
-	step   uint64           // the newest step of the prune chain known
+	o       Options
+	device  *state.Device
+	kept    *state.Vault
+	remote  provider
+	ledgers LedgerSource
+	ledger  *ledger.State
+	ring    *keyring.Ring         // nil for a writer
+	opens   *keyring.VaultSecrets // nil for a writer
+	own     *tree.Secrets         // by which this device names, cuts and pads
+	index   *tree.Index
+	chain   *snapshot.Chain   // nil for a writer
+	prunes  *snapshot.Prunes  // nil for a writer
+	gone    []protocol.PackID // dropped, in the order of the prune chain
+	head    ledger.VaultHead  // the newest record known
+	step    uint64            // the newest step of the prune chain known
 
 	mu    sync.Mutex // guards what follows
 	names map[protocol.MemberID]*tree.Names
@@ -55,7 +57,7 @@ type Vault struct {
 // what this device may open. Close the vault afterwards.
 func Open(ctx context.Context, o Options) (*Vault, error) {
 	v := &Vault{
-		o: o, kept: o.State.Vault(o.Vault), remote: o.Member.Vault(o.Vault),
+		o: o, kept: o.State.Vault(o.Vault), remote: o.Member.Vault(o.Vault), ledgers: o.Member,
 		names: map[protocol.MemberID]*tree.Names{}, runs: map[protocol.RunID]*seal.Run{},
 	}
 	if v.o.Warn == nil {
@@ -65,20 +67,28 @@ func Open(ctx context.Context, o Options) (*Vault, error) {
 	if v.device, err = o.State.Device(); err != nil {
 		return nil, err
 	}
-	if v.ledger, err = SyncLedger(ctx, o.State, o.Member); err != nil {
-		return nil, err
-	}
-	if err := v.openKeys(); err != nil {
-		return nil, err
-	}
-	if err := v.openIndex(); err != nil {
-		return nil, err
-	}
-	if err := v.sync(ctx); err != nil {
-		v.Close()
+	if err := v.open(ctx); err != nil {
 		return nil, err
 	}
 	return v, nil
+}
+
+// open does what Open does once it is known whose device this is.
+func (v *Vault) open(ctx context.Context) (err error) {
+	if v.ledger, err = SyncLedger(ctx, v.o.State, v.ledgers); err != nil {
+		return err
+	}
+	if err := v.openKeys(); err != nil {
+		return err
+	}
+	if err := v.openIndex(); err != nil {
+		return err
+	}
+	if err := v.sync(ctx); err != nil {
+		v.Close()
+		return err
+	}
+	return nil
 }
 
 // openKeys opens what the device's role gives it.
