@@ -4,6 +4,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -62,7 +63,9 @@ func (s *Server) takePack(w http.ResponseWriter, r *http.Request, body io.Reader
 	if n, err := body.Read(make([]byte, 1)); n > 0 || !errors.Is(err, io.EOF) {
 		return false, protocol.Errorf(protocol.KindUsage, "the body is longer than the statement says")
 	}
-	return s.Vaults.Put(r.Context(), offer, data)
+	// What arrived whole is kept, also for a device that no longer waits for the
+	// answer: it asks after the pack when it comes back.
+	return s.Vaults.Put(context.WithoutCancel(r.Context()), offer, data)
 }
 
 // buffers are kept for packs, so that a backup's packs cost one allocation.
