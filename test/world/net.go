@@ -4,6 +4,7 @@
 package world
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -41,6 +42,7 @@ type Net struct {
 	at       int64    // where act is called; 0: nowhere
 	act      func()
 	open     map[*countedConn]bool
+	under    sync.WaitGroup // requests under way
 }
 
 func newNet(t testing.TB) *Net {
@@ -174,6 +176,9 @@ func (n *Net) Cut() {
 	}
 }
 
+// Quiet waits until no request is under way. No device may be at work.
+func (n *Net) Quiet() { n.under.Wait() }
+
 // dropIdle lets go of connections to a provider that stops.
 func (n *Net) dropIdle() {
 	n.forward.Transport.(*http.Transport).CloseIdleConnections()
@@ -181,15 +186,20 @@ func (n *Net) dropIdle() {
 
 // ServeHTTP takes one request.
 func (n *Net) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	n.under.Add(1)
+	defer n.under.Done()
 	n.mu.Lock()
 	step := n.step
 	n.requests = append(n.requests, r.Method+" "+r.URL.Path)
 	n.mu.Unlock()
+	// What a device sent whole reaches the provider, also when the device is gone
+	// by then; so Quiet is also the provider's.
+	ctx, done := context.WithCancel(context.WithoutCancel(r.Context()))
+	defer done()
 	if step == nil {
-		n.forward.ServeHTTP(w, r)
-		return
+		step = func(w http.ResponseWriter, r *http.Request, next http.Handler) { next.ServeHTTP(w, r) }
 	}
-	step(w, r, n.forward)
+	step(w, r.WithContext(ctx), n.forward)
 }
 
 // counted counts what connections carry.
