@@ -120,6 +120,17 @@ func (a *app) say(format string, args ...any) {
 	fmt.Fprintf(a.Out, format+"\n", args...)
 }
 
+// show writes a line for people to stderr: what they need while a command runs.
+func (a *app) show(format string, args ...any) {
+	if a.flags.json {
+		return
+	}
+	a.clearProgress()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	fmt.Fprintf(a.Err, format+"\n", args...)
+}
+
 // warn writes a line to stderr, as an object where --json was asked for.
 func (a *app) warn(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)

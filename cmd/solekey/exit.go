@@ -45,3 +45,21 @@ func exitCode(err error) int {
 	}
 	return exitFailed
 }
+
+// exitWords says what each code means.
+var exitWords = map[int]string{
+	exitDone:        "done",
+	exitFailed:      "failed",
+	exitUsage:       "wrong usage",
+	exitUnreadable:  "done, but some source could not be read, or some entry not restored",
+	exitNotFound:    "there is no such account, vault, device or snapshot",
+	exitBusy:        "another solekey is at work on this device",
+	exitWrongSecret: "wrong password, key or code",
+	exitUntrusted:   "a proof or signature did not hold; nothing was used",
+	exitQuota:       "the quota is used up",
+	exitUnreachable: "the server could not be reached",
+	exitRemoved:     "this device was removed from the account",
+	exitWaiting:     "waits for approval",
+	exitTooOld:      "the last good backup is older than asked",
+	exitInterrupted: "interrupted",
+}

@@ -5,35 +5,44 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/solekey/solekey/device/client"
-	"github.com/solekey/solekey/device/keyring"
 	"github.com/solekey/solekey/device/state"
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/api"
-	"github.com/solekey/solekey/protocol/keys"
 )
 
 // joinFlags are the flags of join.
 type joinFlags struct {
 	name, deviceName, protect, recoveryOut, inviteFile string
+	recoveryKit, vault                                 string
+	writer, recover, removeOthers, discard             bool
+	timeout                                            time.Duration
 }
 
 func newJoin(a *app) *cobra.Command {
 	f := &joinFlags{}
 	c := &cobra.Command{
-		Use:   "join [flags] URL",
+		Use:   "join [flags] [URL]",
 		Short: "Make this machine a device of an account",
-		Long: "Join opens a new account with an invite, or makes this machine a further device of one.\n" +
-			"All keys are made here. For a new account the recovery kit is shown once: print it.",
+		Long: "Join opens a new account with an invite, makes this machine a further device of an account, or\n" +
+			"brings an account back from its recovery kit. All keys are made here.\n\n" +
+			"With an invite a new account is opened; its recovery kit is shown once: print it.\n\n" +
+			"With the link that `solekey device link` prints on a device you have, this machine asks to be\n" +
+			"added: sign in with the account's password, then run `solekey device approve` there and compare\n" +
+			"the codes. --writer asks for a device that can back up and read nothing back.\n\n" +
+			"With --recovery-kit the kit alone is enough: no password and no other device is needed.\n\n" +
+			"A join that was cut off goes on, or is undone, when join is run again. Exit code 24 says that it\n" +
+			"still waits for approval.",
 		Example: "  solekey join 'https://192.168.1.5:8443/i/...'\n" +
-			"  solekey join --name alice --password-file pw --recovery-out kit.txt --invite-file invite",
+			"  solekey join --name alice --password-file pw --recovery-out kit.txt --invite-file invite\n" +
+			"  solekey join 'https://192.168.1.5:8443/i/...' --name alice --writer\n" +
+			"  solekey join --recovery-kit kit.txt --remove-others",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return a.join(c.Context(), f, args) },
 	}
@@ -42,7 +51,14 @@ func newJoin(a *app) *cobra.Command {
 	fl.StringVar(&f.deviceName, "device-name", hostname(), "the word by which you know this device")
 	fl.StringVar(&f.protect, "protect", "auto", "what keeps this device's key: auto, keyring, passphrase, file or tpm")
 	fl.StringVar(&f.recoveryOut, "recovery-out", "", "file to write the recovery kit to, instead of showing it")
-	fl.StringVar(&f.inviteFile, "invite-file", "", "file that holds the invite")
+	fl.StringVar(&f.inviteFile, "invite-file", "", "file that holds the invite or the link")
+	fl.StringVar(&f.recoveryKit, "recovery-kit", "", "come back with the recovery kit in this file; - is standard input")
+	fl.BoolVar(&f.recover, "recover", false, "come back with the recovery key, which is asked for, at the server of URL")
+	fl.BoolVar(&f.removeOthers, "remove-others", false, "when coming back: remove all other devices and put new keys in force")
+	fl.BoolVar(&f.writer, "writer", false, "join as a device that can back up and read nothing back")
+	fl.StringVar(&f.vault, "vault", "", "name of the vault to back up to (default: the account's first)")
+	fl.BoolVar(&f.discard, "discard", false, "give up a join that was begun and still waits, and forget it")
+	fl.DurationVar(&f.timeout, "timeout", 15*time.Minute, "how long to wait for approval")
 	return c
 }
 
@@ -56,31 +72,91 @@ func hostname() string {
 
 // join decides which way to join.
 func (a *app) join(ctx context.Context, f *joinFlags, args []string) error {
+	if err := f.check(); err != nil {
+		return err
+	}
 	kept, err := state.Open(a.flags.stateDir, a.flags.cacheDir)
 	if err != nil {
 		return err
 	}
 	defer kept.Close()
-	if request, err := pendingJoin(kept); err != nil || request != nil {
-		if err != nil {
-			return err
-		}
-		return a.completeJoin(ctx, kept, request)
+	j := &joining{app: a, flags: f, kept: kept}
+	if done, err := j.resume(ctx); done || err != nil {
+		return err
+	}
+	if f.discard {
+		return nil // there is nothing to give up
 	}
 	if d, err := kept.Device(); err == nil {
 		return protocol.Errorf(protocol.KindExists, "this machine is a device of account %s already; --state-dir names another place for a second one", d.Name)
+	} else if protocol.KindOf(err) != protocol.KindNotFound {
+		return err
 	}
-	invite, err := readInvite(f, args)
+	if f.recover || f.recoveryKit != "" {
+		return j.comeBack(ctx, args)
+	}
+	invite, err := a.readInvite(f, args)
 	if err != nil {
 		return err
 	}
-	return a.joinNew(ctx, kept, f, invite)
+	if invite.Secret == (api.InviteSecret{}) {
+		return j.enrol(ctx, invite)
+	}
+	if f.writer {
+		return protocol.Errorf(protocol.KindUsage, "usage: the first device of an account is an owner; --writer needs the link of an account, which `solekey device link` prints")
+	}
+	return j.newAccount(ctx, invite)
 }
 
-// readInvite reads the invite from the command line or a file.
-func readInvite(f *joinFlags, args []string) (api.Invite, error) {
+// check refuses flags that contradict each other.
+func (f *joinFlags) check() error {
+	back := f.recover || f.recoveryKit != ""
+	switch {
+	case back && f.writer:
+		return protocol.Errorf(protocol.KindUsage, "usage: a recovery kit brings back an owner device; leave --writer away")
+	case f.removeOthers && !back:
+		return protocol.Errorf(protocol.KindUsage, "usage: --remove-others goes with --recovery-kit or --recover; otherwise use `solekey device revoke`")
+	case f.writer && f.vault != "":
+		return protocol.Errorf(protocol.KindUsage, "usage: a writer backs up to the vault that the approving device grants: solekey device approve --vault NAME")
+	case f.timeout <= 0:
+		return protocol.Errorf(protocol.KindUsage, "usage: --timeout must be longer than nothing")
+	}
+	return nil
+}
+
+// joining is one run of join.
+type joining struct {
+	*app
+	flags  *joinFlags
+	kept   *state.State
+	secret []byte // the password, once it was asked for
+}
+
+// once asks for the password with ask, the first time it is needed.
+func (j *joining) once(ask func() ([]byte, error)) ([]byte, error) {
+	if j.secret != nil {
+		return j.secret, nil
+	}
+	secret, err := ask()
+	j.secret = secret
+	return secret, err
+}
+
+// access is app.access that asks for the password once.
+func (j *joining) access() state.Access {
+	access := j.app.access()
+	access.Passphrase = func() ([]byte, error) { return j.once(j.password) }
+	return access
+}
+
+// readInvite reads the invite or the link from the command line or a file. The
+// plain address of a server is a link, too: a public certificate vouches for it.
+func (a *app) readInvite(f *joinFlags, args []string) (api.Invite, error) {
 	text := strings.Join(args, "")
 	if f.inviteFile != "" {
+		if len(args) > 0 {
+			return api.Invite{}, protocol.Errorf(protocol.KindUsage, "usage: give the URL or --invite-file, not both")
+		}
 		data, err := os.ReadFile(f.inviteFile)
 		if err != nil {
 			return api.Invite{}, protocol.Wrap(protocol.KindUsage, err, "read --invite-file")
@@ -88,12 +164,26 @@ func readInvite(f *joinFlags, args []string) (api.Invite, error) {
 		text = string(data)
 	}
 	if strings.TrimSpace(text) == "" {
-		return api.Invite{}, protocol.Errorf(protocol.KindUsage, "usage: needs the URL that the server printed, or --invite-file")
+		return api.Invite{}, protocol.Errorf(protocol.KindUsage, "usage: needs the invite that the server printed or the link of `solekey device link`, as URL or with --invite-file")
 	}
-	return api.ParseInvite(strings.TrimSpace(text))
+	return parseLink(text)
 }
 
-// accountName returns the canonical name of the account to open.
+// parseLink reads an invite, a link, or https://HOST:PORT.
+func parseLink(text string) (api.Invite, error) {
+	text = strings.TrimSpace(text)
+	plain, https := strings.CutPrefix(strings.ToLower(strings.TrimSuffix(text, "/")), "https://")
+	if https && !strings.Contains(plain, "/") {
+		text = api.Invite{Host: plain}.URL()
+	}
+	return api.ParseInvite(text)
+}
+
+// serverLink returns the link that carries a server's host and pin, and nothing
+// that must be kept from anybody.
+func serverLink(d *state.Device) string { return api.Invite{Host: d.Server, Pin: d.Pin}.URL() }
+
+// accountName returns the canonical name of the account.
 func (a *app) accountName(f *joinFlags) (string, error) {
 	name := f.name
 	if name == "" {
@@ -114,104 +204,18 @@ func (a *app) accountName(f *joinFlags) (string, error) {
 	return client.CanonicalName(name)
 }
 
-// joinNew opens a new account. Everything is written down before it is sent, so
-// that a join which was cut off is completed by the next one.
-func (a *app) joinNew(ctx context.Context, kept *state.State, f *joinFlags, invite api.Invite) error {
-	name, err := a.accountName(f)
+// keep writes down who this device is and its secrets.
+func (j *joining) keep(d *state.Device, secrets *state.Secrets, ask func() ([]byte, error)) error {
+	method, err := j.protection(j.flags.protect)
 	if err != nil {
 		return err
 	}
-	password, err := a.newPassword()
-	if err != nil {
+	if err := j.kept.SetDevice(d); err != nil {
 		return err
 	}
-	c, err := a.dial(invite.Host, invite.Pin)
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	record, err := c.Register(ctx, invite.URL(), name, password)
-	if err != nil {
-		return err
-	}
-	fresh, err := a.newAccount(f, invite, name)
-	if err != nil {
-		return err
-	}
-	err = a.keep(kept, f, fresh, password)
-	if err == nil {
-		err = a.handOverKit(f, fresh.kit)
-	}
-	if err != nil {
-		return errors.Join(err, kept.Forget())
-	}
-	request := fresh.request(invite, record)
-	if err := setPendingJoin(kept, request); err != nil {
-		return err
-	}
-	return a.completeJoin(ctx, kept, request)
-}
-
-// freshAccount is a new account before anybody knows of it.
-type freshAccount struct {
-	device  state.Device
-	self    *keys.MemberSecrets
-	batch   *keyring.Batch
-	kit     *recoveryKit
-	locator api.RecoveryBox
-}
-
-// newAccount makes keys, recovery key and ledger of a new account.
-func (a *app) newAccount(f *joinFlags, invite api.Invite, name string) (*freshAccount, error) {
-	self, recovery := keys.GenerateMemberSecrets(), keyring.GenerateRecoveryKey()
-	d, err := keyring.Create(self, a.now())
-	if err != nil {
-		return nil, err
-	}
-	if err := d.AddRecovery(recovery.Member().Public()); err != nil {
-		return nil, err
-	}
-	if err := d.Rotate(); err != nil {
-		return nil, err
-	}
-	vault, err := d.CreateVault(protocol.CategoryBackups)
-	if err != nil {
-		return nil, err
-	}
-	if err := d.NameVault(vault, "backups"); err != nil {
-		return nil, err
-	}
-	if err := d.NameMember(self.ID(), f.deviceName); err != nil {
-		return nil, err
-	}
-	account := d.Batch().State.Account()
-	place := &keyring.Place{Account: account, Server: invite.Host, Pin: protocol.Hash(invite.Pin), Name: name}
-	return &freshAccount{
-		device: state.Device{
-			Account: account, Server: invite.Host, Pin: invite.Pin, Name: name, Member: self.ID(),
-			Role: protocol.RoleOwner, BackupVault: vault, Created: a.now(),
-		},
-		self: self, batch: d.Batch(), kit: &recoveryKit{key: recovery, place: place},
-		locator: api.RecoveryBox{Locator: recovery.Locator(), Box: recovery.SealPlace(place)},
-	}, nil
-}
-
-// keep writes down who this device is, its secrets and its ledger.
-func (a *app) keep(kept *state.State, f *joinFlags, fresh *freshAccount, password []byte) error {
-	method, err := a.protection(f.protect)
-	if err != nil {
-		return err
-	}
-	if err := kept.SetDevice(&fresh.device); err != nil {
-		return err
-	}
-	access := a.access()
-	access.Passphrase = func() ([]byte, error) { return password, nil }
-	if err := kept.Protect(method, access, &state.Secrets{Member: fresh.self}); err != nil {
-		return err
-	}
-	_, err = kept.AppendLedger(fresh.batch.Entries, fresh.batch.Objects)
-	return err
+	access := j.access()
+	access.Passphrase = func() ([]byte, error) { return j.once(ask) }
+	return j.kept.Protect(method, access, secrets)
 }
 
 // protection chooses what keeps the device's key: a key file where one is named,
@@ -230,74 +234,6 @@ func (a *app) protection(choice string) (state.Method, error) {
 		return state.Method(choice), nil
 	}
 	return "", protocol.Errorf(protocol.KindUsage, "usage: --protect is auto, keyring, passphrase, file or tpm")
-}
-
-func (fresh *freshAccount) request(invite api.Invite, record []byte) *api.CreateAccount {
-	request := &api.CreateAccount{
-		RequestID: newRequestID(), Invite: invite.URL(), Name: fresh.device.Name, Record: record,
-		Objects: fresh.batch.Objects, Recovery: []api.RecoveryBox{fresh.locator},
-	}
-	for _, e := range fresh.batch.Entries {
-		request.Entries = append(request.Entries, e.Bytes())
-	}
-	return request
-}
-
-// noteJoin is the note that holds a join which is not acknowledged yet. It holds
-// no secret of the account; the invite in it is used up with it.
-const noteJoin = "join"
-
-func pendingJoin(kept *state.State) (*api.CreateAccount, error) {
-	data, err := kept.Note(noteJoin)
-	if err != nil || len(data) == 0 {
-		if protocol.KindOf(err) == protocol.KindNotFound {
-			err = nil
-		}
-		return nil, err
-	}
-	request := new(api.CreateAccount)
-	if err := json.Unmarshal(data, request); err != nil {
-		return nil, protocol.Wrap(protocol.KindUntrusted, err, "read the join that was begun")
-	}
-	return request, nil
-}
-
-func setPendingJoin(kept *state.State, request *api.CreateAccount) error {
-	data, err := json.Marshal(request)
-	if err != nil {
-		return err
-	}
-	return kept.SetNote(noteJoin, data)
-}
-
-// completeJoin opens the account at the provider. A refusal undoes the join:
-// nothing was stored there, so nothing is lost.
-func (a *app) completeJoin(ctx context.Context, kept *state.State, request *api.CreateAccount) error {
-	device, err := kept.Device()
-	if err != nil {
-		return err
-	}
-	c, err := a.dial(device.Server, device.Pin)
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	account, err := c.CreateAccount(ctx, request)
-	if err != nil {
-		if client.RefusalOf(err) != nil && protocol.KindOf(err) != protocol.KindTooMany {
-			if undo := kept.Forget(); undo != nil {
-				return undo
-			}
-		}
-		return err
-	}
-	if account != device.Account {
-		return protocol.Errorf(protocol.KindUntrusted, "the server opened another account than the one that was asked for")
-	}
-	if err := kept.SetNote(noteJoin, nil); err != nil {
-		return err
-	}
-	return a.welcome(device)
 }
 
 // welcome says what the join amounts to.

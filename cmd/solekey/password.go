@@ -62,6 +62,15 @@ func (a *app) ask(prompt string) ([]byte, error) {
 	return firstLine(line)
 }
 
+// readSecretLine reads a line that is not shown on a terminal; piped, as it is.
+func (a *app) readSecretLine(prompt string) (string, error) {
+	if !a.asksOnTerminal() {
+		return a.readLine("")
+	}
+	line, err := a.ask(prompt)
+	return string(line), err
+}
+
 // newPassword is password for one that is chosen now: on the terminal it is
 // asked for twice.
 func (a *app) newPassword() ([]byte, error) {

@@ -33,7 +33,6 @@ func newRoot(a *app) *cobra.Command {
 		Short:         "End-to-end encrypted backups that only you can open",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
 			return fromEnvironment(c.Flags())
@@ -46,12 +45,15 @@ func newRoot(a *app) *cobra.Command {
 	for _, add := range commands {
 		root.AddCommand(add(a))
 	}
+	root.CompletionOptions.DisableDefaultCmd = true // ours has examples
+	asUsage(root)
 	return root
 }
 
 // commands make the commands, in the order in which help lists them.
 var commands = []func(*app) *cobra.Command{
-	newJoin, newBackup, newRestore, newSnapshots,
+	newJoin, newWhoami, newDevice, newRecovery, newVersion, newCompletion, newMan,
+	newBackup, newRestore, newSnapshots,
 }
 
 func (a *app) addGlobals(f *pflag.FlagSet) {
@@ -85,7 +87,7 @@ func defaultDir(variable, below string) string {
 // fromEnvironment sets each flag that was not given from SOLEKEY_<FLAG>.
 func fromEnvironment(f *pflag.FlagSet) (err error) {
 	f.VisitAll(func(flag *pflag.Flag) {
-		name := "SOLEKEY_" + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))
+		name := variable(flag.Name)
 		value, set := os.LookupEnv(name)
 		if flag.Changed || !set || err != nil {
 			return
@@ -95,6 +97,11 @@ func fromEnvironment(f *pflag.FlagSet) (err error) {
 		}
 	})
 	return err
+}
+
+// variable returns the environment variable of a flag.
+func variable(flag string) string {
+	return "SOLEKEY_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
 // exactly demands a number of arguments, as an error of usage.

@@ -44,6 +44,10 @@ func (a *app) openWith(openState func() (*state.State, error)) (*session, error)
 		return nil, err
 	}
 	s := &session{a: a, state: kept}
+	if err := mustBeFinished(kept); err != nil {
+		kept.Close()
+		return nil, err
+	}
 	if err := s.unlock(); err != nil {
 		kept.Close()
 		return nil, err

@@ -57,3 +57,11 @@ func version() string {
 	}
 	return info.Main.Version
 }
+
+// plural writes a count with its noun.
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

@@ -139,15 +139,18 @@ type Newcomer struct {
 	part   revealPart
 	scan   *keys.Secret // of the long code
 	stage  stage
+	self   protocol.MemberID
 	world  challengePart // the account that the approver named
 	seen   protocol.Hash // of the transcript
+	// confirm is the hash of the confirmation that the approver will make.
+	confirm protocol.Hash
 }
 
 // NewNewcomer begins an enrolment of the device whose keys are given, in the
 // role, at the server of the name (api.ServerName).
 func NewNewcomer(self *keys.MemberKeys, role protocol.Role, server string) *Newcomer {
 	part := revealPart{Version: protocol.FormatVersion, Keys: *self, Role: role, Nonce: freshNonce()}
-	return &Newcomer{server: server, part: part, scan: keys.GenerateSecret()}
+	return &Newcomer{server: server, self: self.ID(), part: part, scan: keys.GenerateSecret()}
 }
 
 // Commitment is sent first; it binds keys and nonce and shows neither.
@@ -184,6 +187,7 @@ func (n *Newcomer) Challenged(challenge []byte, state *ledger.State) (reveal []b
 	}.hash()
 	n.world = c
 	n.part.Proof = mac(n.scan, labelProof, n.seen)
+	n.confirm = keptConfirmation(mac(n.scan, labelConfirm, n.seen))
 	n.stage = stageMet
 	return canonical.MustMarshal(n.part), nil
 }
@@ -228,7 +232,7 @@ func (n *Newcomer) CheckConfirmation(confirmation []byte) error {
 	if err := n.stage.step(stageMet); err != nil {
 		return err
 	}
-	if len(confirmation) != len(protocol.Hash{}) || !equal(protocol.Hash(confirmation), mac(n.scan, labelConfirm, n.seen)) {
+	if len(confirmation) != len(protocol.Hash{}) || !equal(keptConfirmation(protocol.Hash(confirmation)), n.confirm) {
 		return errEnrol("the confirmation was not made by whoever scanned the code of this device")
 	}
 	n.stage = stageChecked
@@ -245,7 +249,7 @@ func (n *Newcomer) CheckAdded(state *ledger.State) error {
 	if n.world.Account != state.Account() || !state.Holds(n.world.Ledger) {
 		return errEnrol("the server serves another ledger than the approving device named")
 	}
-	m, err := state.Member(n.part.Keys.ID())
+	m, err := state.Member(n.self)
 	if err != nil || !m.Present() || m.Kind != ledger.KindDevice || m.Role != n.part.Role {
 		return errEnrol("the ledger does not have this device as it asked to be added")
 	}

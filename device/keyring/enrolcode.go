@@ -67,3 +67,10 @@ func parseLongCode(typed string) (*keys.Secret, error) {
 	}
 	return keys.NewSecret(code[1 : 1+keys.SecretSize])
 }
+
+// IsLongCode reports whether typed is a whole long code without a typing error,
+// so that a slip costs no attempt.
+func IsLongCode(typed string) bool {
+	_, err := parseLongCode(typed)
+	return err == nil
+}
