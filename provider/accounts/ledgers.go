@@ -128,7 +128,10 @@ func (s *Service) append(ctx context.Context, state *ledger.State, batch Batch) 
 	if err != nil {
 		return err
 	}
-	if err := s.Stores.Ledgers.AppendLedger(ctx, batch); err != nil {
+	if err := s.checkHeads(ctx, batch); err != nil {
+		return err
+	}
+	if err := s.grow(ctx, state, batch); err != nil {
 		return err
 	}
 	s.cache(next)

@@ -119,6 +119,9 @@ func (s *Service) Create(ctx context.Context, address string, r api.CreateAccoun
 		return none, err
 	}
 	batch.Account, batch.At = state.Account(), s.now()
+	if err := s.checkHeads(ctx, batch); err != nil {
+		return none, err
+	}
 	r.Invite, r.Name = hash.String(), name
 	batch.Digest = digest(r.RequestID, r.Invite, r.Name, r.Record, r.Entries, r.Objects, batch.Recovery)
 	record := Record{

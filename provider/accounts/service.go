@@ -25,6 +25,7 @@ type Limits struct {
 	GuessesPerAddress int64 // password logins, registrations and invites of one address
 	LookupsPerAddress int64 // recovery boxes of one address
 	EnrolmentsPerHour int64 // of one account
+	EntriesPerDay     int64 // of one ledger; the oldest recovery method has as many for itself
 
 	LoginFor     time.Duration // between the two messages of a login
 	NonceFor     time.Duration
@@ -37,7 +38,8 @@ type Limits struct {
 func DefaultLimits() Limits {
 	return Limits{
 		GuessesPerName: 10, GuessesPerAddress: 60, LookupsPerAddress: 60, EnrolmentsPerHour: 10,
-		LoginFor: 2 * time.Minute, NonceFor: 5 * time.Minute, EnrolFor: 15 * time.Minute,
+		EntriesPerDay: 500,
+		LoginFor:      2 * time.Minute, NonceFor: 5 * time.Minute, EnrolFor: 15 * time.Minute,
 		EnrolSession: 30 * time.Minute, Session: 24 * time.Hour,
 	}
 }
@@ -177,17 +179,25 @@ func (s *Service) change(account protocol.AccountID) <-chan struct{} {
 
 // TooManyError says that something was asked too often, and when to ask again.
 type TooManyError struct {
+	What  string // "too many attempts" where it is empty
 	After time.Duration
+}
+
+func (e *TooManyError) what() string {
+	if e.What == "" {
+		return "too many attempts"
+	}
+	return e.What
 }
 
 // Error says it in words.
 func (e *TooManyError) Error() string {
-	return "too many attempts; wait " + e.After.Round(time.Second).String()
+	return e.what() + "; wait " + e.After.Round(time.Second).String()
 }
 
 // Unwrap gives the error its kind.
 func (e *TooManyError) Unwrap() error {
-	return protocol.Errorf(protocol.KindTooMany, "too many attempts")
+	return protocol.Errorf(protocol.KindTooMany, "%s", e.what())
 }
 
 const window = time.Hour
@@ -232,7 +242,7 @@ func (s *Service) mac(parts ...string) protocol.Hash {
 
 // Purge forgets what expired. It is called now and then.
 func (s *Service) Purge(ctx context.Context) error {
-	return s.Stores.Logins.Purge(ctx, s.now(), protocol.TimeOf(s.Clock().Add(-2*window)))
+	return s.Stores.Logins.Purge(ctx, s.now(), protocol.TimeOf(s.Clock().Add(-2*day)))
 }
 
 // isKind reports whether err is of the kind.

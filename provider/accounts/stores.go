@@ -103,6 +103,9 @@ type LedgerStore interface {
 	// returns protocol.KindConflict where it is not. The same request again is
 	// nil; its identifier with another digest is protocol.KindExists.
 	AppendLedger(ctx context.Context, batch Batch) error
+	// HoldsHead reports whether the head is a position of the vault's chain of
+	// snapshots, the newest or an older one.
+	HoldsHead(ctx context.Context, account protocol.AccountID, head ledger.VaultHead) (bool, error)
 	// RecoveryBox returns protocol.KindNotFound for an unknown locator.
 	RecoveryBox(ctx context.Context, locator protocol.Hash) ([]byte, error)
 }

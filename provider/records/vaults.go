@@ -182,6 +182,15 @@ func (s *Store) SnapshotAt(ctx context.Context, place vaults.Place, seq uint64) 
 	return hash, seen, err
 }
 
+// HoldsHead reports whether the vault's chain has the record at the position.
+func (s *Store) HoldsHead(ctx context.Context, account protocol.AccountID, head ledger.VaultHead) (bool, error) {
+	hash, _, err := s.SnapshotAt(ctx, vaults.Place{Account: account, Vault: head.Vault}, head.Seq)
+	if isKind(err, protocol.KindNotFound) {
+		return false, nil
+	}
+	return err == nil && hash == head.Hash, err
+}
+
 // IsRun reports whether a run record has the hash.
 func (s *Store) IsRun(ctx context.Context, place vaults.Place, hash protocol.Hash) (bool, error) {
 	var n int

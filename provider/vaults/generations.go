@@ -39,7 +39,7 @@ func (s *Service) Prune(ctx context.Context, device Device, vault protocol.Vault
 	if done, err := s.pruned(ctx, prune, head); done || err != nil {
 		return head, err
 	}
-	if err := s.checkPrune(device, prune, state, head); err != nil {
+	if err := s.checkPrune(ctx, device, prune, state, head); err != nil {
 		return api.Head{}, err
 	}
 	if err := s.Chains.CommitGeneration(ctx, prune); err != nil {
@@ -62,8 +62,9 @@ func (s *Service) pruned(ctx context.Context, prune Prune, head api.Head) (bool,
 }
 
 // checkPrune demands that the generation was computed from the head that stands
-// now: what was committed meanwhile may refer to its packs.
-func (s *Service) checkPrune(device Device, prune Prune, state *ledger.State, head api.Head) error {
+// now: what was committed meanwhile may refer to its packs. Every reader would
+// refuse the chain for a generation that does not follow the one before.
+func (s *Service) checkPrune(ctx context.Context, device Device, prune Prune, state *ledger.State, head api.Head) error {
 	g := prune.Generation
 	if g.Device != device.Member {
 		return protocol.Errorf(protocol.KindDenied, "generation %d is signed by another device than the one that sends it", g.Number)
@@ -71,7 +72,31 @@ func (s *Service) checkPrune(device Device, prune Prune, state *ledger.State, he
 	if g.Number != head.Generation+1 || g.Prev != head.GenerationHash || g.Head.Seq != head.Seq || g.Head.Hash != head.Hash {
 		return &ConflictError{Head: head, Message: "the vault has moved meanwhile; read its head and compute again"}
 	}
+	newest, err := s.prunePlace(ctx, prune.Place, head)
+	if err != nil {
+		return err
+	}
+	if err := g.Follows(newest); err != nil {
+		return &ConflictError{Head: head, Message: "the generation saw an older ledger than the one before it; read the ledger and compute again"}
+	}
 	return g.Verify(state)
+}
+
+// prunePlace returns where the vault's chain of generations has got to.
+func (s *Service) prunePlace(ctx context.Context, place Place, head api.Head) (snapshot.PrunePlace, error) {
+	at := snapshot.PrunePlace{Vault: place.Vault, Number: head.Generation, Hash: head.GenerationHash}
+	if head.Generation == 0 {
+		return at, nil
+	}
+	err := s.Chains.Generations(ctx, place, head.Generation, 1, func(raw []byte) error {
+		newest, err := snapshot.ParseGeneration(raw)
+		if err != nil {
+			return protocol.Wrap(protocol.KindInternal, err, "read generation %d of vault %s", head.Generation, place.Vault)
+		}
+		at.Ledger, at.Head = newest.Ledger.Seq, newest.Head.Seq
+		return nil
+	})
+	return at, err
 }
 
 // Generations visits a page of the chain of generations.

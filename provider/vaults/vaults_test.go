@@ -150,6 +150,63 @@ func TestPruneNeedsThePresentHead(t *testing.T) {
 	}
 }
 
+// TestPruneFollows: a generation that saw an older ledger than the one before it
+// would spoil the chain for every reader.
+func TestPruneFollows(t *testing.T) {
+	w := newWorld(t)
+	one, two := w.put([]byte("one")), w.put([]byte("two"))
+	before := *w.holder
+	_, request := w.holder.AddWriter()
+	w.append(request)
+	head, err := w.prune(w.holder.Generation(w.holder.Owner, api.Head{}, snapshot.PruneRetire, one))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stale := before.Generation(w.holder.Owner, head, snapshot.PruneRetire, two)
+	_, err = w.prune(stale)
+	wantConflict(t, "a generation that saw an older ledger", err, head)
+	prunes := snapshot.NewPrunes(w.holder.Vault)
+	keep := func(raw []byte) error { _, err := prunes.Append(raw, w.holder.State); return err }
+	if _, err := w.prune(w.holder.Generation(w.holder.Owner, head, snapshot.PruneRetire, two)); err != nil {
+		t.Errorf("one that saw the same ledger: %v", err)
+	}
+	if err := w.Generations(ctx, w.owner(), w.holder.Vault, 1, keep); err != nil || prunes.Number() != 2 {
+		t.Errorf("a reader takes %d generations: %v", prunes.Number(), err)
+	}
+	wantKind(t, "what a reader says to it", keep(stale), protocol.KindUntrusted)
+}
+
+// TestRemovalNamesHeldHeads: a device may know less than the newest head, but
+// none that never was.
+func TestRemovalNamesHeldHeads(t *testing.T) {
+	w := newWorld(t)
+	first := w.mustCommit(w.holder.Run(w.holder.Owner, api.Head{}))
+	newest := w.mustCommit(w.holder.Run(w.holder.Owner, first))
+	fork, beyond := first, newest
+	fork.Hash, beyond.Seq = newest.Hash, 3
+	owner := accounts.Session{Account: w.holder.Account(), Scope: api.ScopeMember, Member: w.holder.Owner.ID()}
+	for _, c := range []struct {
+		what string
+		head api.Head
+		kind protocol.Kind
+	}{
+		{"another record at a place", fork, protocol.KindUntrusted},
+		{"a record beyond the end", beyond, protocol.KindUntrusted},
+		{"the newest", newest, ""},
+		{"an older one", first, ""},
+		{"none", api.Head{}, ""},
+	} {
+		writer, request := w.holder.AddWriter()
+		w.append(request)
+		copied := w.holder.Copy()
+		_, err := w.people.Append(ctx, owner, copied.Remove(writer.ID(), c.head))
+		wantKind(t, c.what, err, c.kind)
+		if err == nil {
+			*w.holder = *copied
+		}
+	}
+}
+
 // TestRetentionIsExact: one moment decides.
 func TestRetentionIsExact(t *testing.T) {
 	w := newWorld(t)

@@ -156,17 +156,33 @@ func (h *Holder) CreateVault() (protocol.VaultID, api.LedgerAppend) {
 	})
 }
 
+// AddRecovery adds a recovery method.
+func (h *Holder) AddRecovery() (*keys.MemberSecrets, api.LedgerAppend) {
+	h.t.Helper()
+	method := keys.GenerateMemberSecrets()
+	return method, h.grow(func() {
+		h.say(h.Owner, ledger.Body{AddRecovery: &ledger.AddRecovery{Keys: *method.Public()}})
+		h.say(h.Owner, ledger.Body{Grant: &ledger.Grant{Member: method.ID(), Epoch: h.State.Epoch(), Wrap: h.object()}})
+	})
+}
+
 // Remove removes a device, with the new keys that follow where it was an owner.
 func (h *Holder) Remove(device protocol.MemberID, head api.Head) api.LedgerAppend {
 	h.t.Helper()
+	return h.RemoveAs(h.Owner, device, head)
+}
+
+// RemoveAs is Remove by another member than the owner.
+func (h *Holder) RemoveAs(signer *keys.MemberSecrets, device protocol.MemberID, head api.Head) api.LedgerAppend {
+	h.t.Helper()
 	return h.grow(func() {
 		owner := slices.ContainsFunc(h.State.Holders(), func(r ledger.Recipient) bool { return r.Member() == device })
-		h.say(h.Owner, ledger.Body{RemoveDevice: &ledger.RemoveDevice{
+		h.say(signer, ledger.Body{RemoveDevice: &ledger.RemoveDevice{
 			Device: device, Heads: h.heads(head),
 		}})
 		if owner {
-			h.rotate(h.Owner)
-			h.RotateVault()
+			h.rotate(signer)
+			h.rotateVault(signer)
 		}
 	})
 }
@@ -188,7 +204,12 @@ func (h *Holder) heads(head api.Head) []ledger.VaultHead {
 // RotateVault puts a new key pair of the vault in force.
 func (h *Holder) RotateVault() {
 	h.t.Helper()
-	h.say(h.Owner, ledger.Body{RotateVault: &ledger.RotateVault{
+	h.rotateVault(h.Owner)
+}
+
+func (h *Holder) rotateVault(signer *keys.MemberSecrets) {
+	h.t.Helper()
+	h.say(signer, ledger.Body{RotateVault: &ledger.RotateVault{
 		Vault: h.Vault, Epoch: h.epoch() + 1, Key: keys.GenerateWrapSecret().Public(), Secrets: h.object(),
 	}})
 }
