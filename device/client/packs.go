@@ -29,7 +29,8 @@ func (v *Vault) PutPack(ctx context.Context, id protocol.PackID, statement, pack
 	k := v.call(http.MethodPut, api.BelowPacks+"/"+id.String())
 	k.kind, k.limit = api.TypeBytes, api.MaxJSON
 	k.body = func() [][]byte { return [][]byte{head, pack} }
-	k.read = func(io.Reader) (bool, error) { return true, nil }
+	// A pack counts as stored only by the answer that says so, not by any answer.
+	k.read = func(r io.Reader) (bool, error) { return true, decode(r, new(struct{})) }
 	return v.m.c.do(ctx, k)
 }
 
