@@ -157,7 +157,7 @@ func (p *approving) byCode(ctx context.Context) error {
 	if err := p.meet(ctx); err != nil {
 		return p.deny(ctx, err)
 	}
-	p.tell("asks", map[string]any{"request": p.request.Enrolment, "role": p.side.Role().String(), "asked": p.request.Created},
+	p.tell("asks", map[string]any{"request": p.request.Enrolment, "role": p.side.Role().String(), "asked": p.request.Created.String()},
 		"A device asks to join as %s (request %s, since %s).\n%s",
 		p.side.Role(), p.request.Enrolment.String()[:shortID], moment(p.request.Created), roleWords(p.side.Role()))
 	typed, err := p.a.readLine("Type the code that it shows (XXXX-XXXX), or nothing to deny: ")

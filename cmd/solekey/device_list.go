@@ -96,15 +96,15 @@ func (s *session) devicesJSON(rows []deviceRow, asking []api.Enrolment) {
 	for _, r := range rows {
 		m := map[string]any{
 			"message_type": "device", "id": r.ID, "label": r.label, "role": r.Role.String(),
-			"added": r.added, "this": r.this, "present": r.Present(),
+			"added": r.added.String(), "this": r.this, "present": r.Present(),
 		}
 		if !r.Present() {
-			m["removed"] = r.removed
+			m["removed"] = r.removed.String()
 		}
 		s.a.emit(m)
 	}
 	for _, e := range asking {
-		s.a.emit(map[string]any{"message_type": "request", "id": e.Enrolment, "state": e.State, "asked": e.Created, "expires": e.Expires})
+		s.a.emit(map[string]any{"message_type": "request", "id": e.Enrolment, "state": e.State, "asked": e.Created.String(), "expires": e.Expires.String()})
 	}
 }
 

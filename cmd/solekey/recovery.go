@@ -115,7 +115,7 @@ func (s *session) listRecovery(ctx context.Context) error {
 		}
 		_, opens := m.Wraps[synced.Epoch()]
 		if s.a.flags.json {
-			s.a.emit(map[string]any{"message_type": "recovery", "id": m.ID, "added": times[m.Added], "opens": opens})
+			s.a.emit(map[string]any{"message_type": "recovery", "id": m.ID, "added": times[m.Added].String(), "opens": opens})
 			continue
 		}
 		s.a.say("%s  recovery key, added %s", m.ID.String()[:shortID], moment(times[m.Added]))

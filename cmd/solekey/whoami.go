@@ -44,7 +44,7 @@ func (a *app) whoami() error {
 	if a.flags.json {
 		a.emit(map[string]any{
 			"message_type": "summary", "name": d.Name, "account": d.Account, "server": d.Server, "url": serverLink(d),
-			"device": d.Member, "role": d.Role.String(), "vault": d.BackupVault, "joined": d.Created,
+			"device": d.Member, "role": d.Role.String(), "vault": d.BackupVault, "joined": d.Created.String(),
 			"protected_by": string(method), "state_dir": kept.Dir(),
 		})
 		return nil

@@ -65,3 +65,6 @@ func plural(n int, noun string) string {
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
 }
+
+// text formats words for people.
+func text(format string, args ...any) string { return fmt.Sprintf(format, args...) }
