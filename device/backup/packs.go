@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 
@@ -59,6 +60,15 @@ func readCursor(dir string) uint64 {
 	return binary.BigEndian.Uint64(b)
 }
 
+// receivedCursor returns the newest receipt that the index has seen.
+func (v *Vault) receivedCursor() (uint64, error) {
+	dir, err := v.kept.CachePath(state.CacheIndex)
+	if err != nil {
+		return 0, err
+	}
+	return readCursor(dir), nil
+}
+
 func writeCursor(dir string, cursor uint64) error {
 	next := cursorPath(dir) + ".new"
 	if err := os.WriteFile(next, binary.BigEndian.AppendUint64(nil, cursor), 0o600); err != nil {
@@ -78,7 +88,8 @@ type receipt struct {
 }
 
 // syncPacks takes the packs that are new into the index, each by its own sealed
-// index. A pack whose statement does not hold is left out and said.
+// index. A pack that does not hold is left out and said, and the cursor stays
+// before it: the provider may have lied just now, and the next run asks again.
 func (v *Vault) syncPacks(ctx context.Context) error {
 	dir, err := v.kept.CachePath(state.CacheIndex)
 	if err != nil {
@@ -86,6 +97,7 @@ func (v *Vault) syncPacks(ctx context.Context) error {
 	}
 	before := readCursor(dir)
 	cursor := before
+	v.leftOut = math.MaxUint64
 	var fresh []receipt
 	err = v.remote.ListPacks(ctx, before, func(rec api.PackRecord, st *snapshot.PackStatement) error {
 		cursor = max(cursor, rec.Cursor)
@@ -109,7 +121,13 @@ func (v *Vault) syncPacks(ctx context.Context) error {
 	if err := v.index.Flush(); err != nil {
 		return err
 	}
-	return writeCursor(dir, cursor)
+	return writeCursor(dir, min(cursor, v.leftOut-1))
+}
+
+// leave warns of a pack that is left out for now.
+func (v *Vault) leave(cursor uint64, why error) {
+	v.leftOut = min(v.leftOut, cursor)
+	v.o.Warn(why)
 }
 
 // receive verifies one line of the listing; nil says that there is nothing to
@@ -117,7 +135,7 @@ func (v *Vault) syncPacks(ctx context.Context) error {
 func (v *Vault) receive(rec *api.PackRecord, st *snapshot.PackStatement) (*receipt, error) {
 	origin, err := st.Verify(v.ledger)
 	if err != nil {
-		v.o.Warn(protocol.Wrap(protocol.KindUntrusted, err, "the server lists a pack that nobody in this account signed for; it is not used"))
+		v.leave(rec.Cursor, protocol.Wrap(protocol.KindUntrusted, err, "the server lists a pack that nobody in this account signed for; it is not used"))
 		return nil, nil
 	}
 	_, known, err := v.index.Pack(st.Pack)
@@ -159,7 +177,7 @@ func (v *Vault) learn(ctx context.Context, packs []receipt) error {
 // dropped since it was listed, or the provider lost it, which a check tells.
 func (v *Vault) learnEach(ctx context.Context, packs []receipt) error {
 	if len(packs) == 1 {
-		v.o.Warn(protocol.Errorf(protocol.KindNotFound, "the server lists pack %s and does not have it", packs[0].statement.Pack))
+		v.leave(packs[0].cursor, protocol.Errorf(protocol.KindNotFound, "the server lists pack %s and does not have it", packs[0].statement.Pack))
 		return nil
 	}
 	for i := range packs {
@@ -185,7 +203,7 @@ func headAndTail(st *snapshot.PackStatement) []client.Read {
 func (v *Vault) learnOne(ctx context.Context, p *receipt, head, tail []byte) error {
 	index, err := v.openPackIndex(ctx, p.statement, head, tail)
 	if protocol.KindOf(err) == protocol.KindUntrusted {
-		v.o.Warn(protocol.Wrap(protocol.KindUntrusted, err, "pack %s is damaged", p.statement.Pack))
+		v.leave(p.cursor, protocol.Wrap(protocol.KindUntrusted, err, "pack %s is damaged", p.statement.Pack))
 		return nil
 	}
 	if err != nil {

@@ -48,6 +48,8 @@ type Vault struct {
 	head    ledger.VaultHead  // the newest record known
 	step    uint64            // the newest step of the prune chain known
 
+	leftOut uint64 // lowest cursor of a listed pack that syncPacks left out
+
 	mu    sync.Mutex // guards what follows
 	names map[protocol.MemberID]*tree.Names
 	runs  map[protocol.RunID]*seal.Run
