@@ -231,7 +231,7 @@ func TestSwappedPacks(t *testing.T) {
 }
 
 // holdsNothingWrong demands that what there is of a restore is as in the source.
-func holdsNothingWrong(t *testing.T, source, target string) {
+func holdsNothingWrong(t testing.TB, source, target string) {
 	t.Helper()
 	if _, err := os.Stat(target); os.IsNotExist(err) {
 		return
