@@ -59,6 +59,9 @@ func (v *Vault) sync(ctx context.Context) error {
 		}
 		return err
 	}
+	if err := v.holdOthers(); err != nil {
+		return err
+	}
 	return v.weighPacks()
 }
 
@@ -91,6 +94,9 @@ func (v *Vault) takeHead(head api.Head) error {
 // syncRecords takes in the records that are new. The newest known one is asked
 // for again: a provider that does not have it any more serves an old state.
 func (v *Vault) syncRecords(ctx context.Context) error {
+	if err := v.beginOthers(); err != nil {
+		return err
+	}
 	chain, err := v.kept.Chain()
 	if err != nil {
 		return err
@@ -106,11 +112,16 @@ func (v *Vault) syncRecords(ctx context.Context) error {
 			return v.kept.CheckHead(state.Position{Seq: known.Seq, Hash: snapshot.HashOf(raw)})
 		}
 		first = false
-		if _, err := chain.Append(raw, v.ledger); err != nil {
+		record, err := chain.Append(raw, v.ledger)
+		if err != nil {
 			return err
 		}
+		v.named.note(record)
 		return v.kept.AppendRecords(raw)
 	})
+	if kept := v.endOthers(); err == nil {
+		err = kept
+	}
 	if err != nil {
 		return err
 	}

@@ -47,6 +47,7 @@ type Vault struct {
 	gone    []protocol.PackID // dropped, in the order of the prune chain
 	head    ledger.VaultHead  // the newest record known
 	step    uint64            // the newest step of the prune chain known
+	named   otherHeads        // what records say of other vaults; nothing for a writer
 
 	leftOut uint64 // lowest cursor of a listed pack that syncPacks left out
 
