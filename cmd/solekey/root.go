@@ -53,7 +53,7 @@ func newRoot(a *app) *cobra.Command {
 // commands make the commands, in the order in which help lists them.
 var commands = []func(*app) *cobra.Command{
 	newJoin, newStatus, newWhoami, newDoctor, newDevice, newRecovery, newVersion, newCompletion, newMan,
-	newBackup, newRestore, newSnapshots,
+	newBackup, newRestore, newSnapshots, newLs, newFind, newDiff, newDump,
 }
 
 func (a *app) addGlobals(f *pflag.FlagSet) {

@@ -27,8 +27,15 @@ func (v *Vault) Browser() (*Browser, error) {
 	if err := v.mustRead(); err != nil {
 		return nil, err
 	}
-	return &Browser{reader: v.reader(), names: v.namesOf}, nil
+	reader := tree.NewReader(tree.ReaderOptions{
+		Index: v.index, Source: v.source(), Open: v.openPack, Names: v.namesOf, Workers: browseWorkers,
+	})
+	return &Browser{reader: reader, names: v.namesOf}, nil
 }
+
+// browseWorkers is how many parts of packs one fetch reads at a time. A restore
+// has two fetches under way.
+const browseWorkers = 2
 
 // ErrSkip, returned by a visitor for a folder, leaves out what is below it.
 var ErrSkip = errors.New("skip this folder")
@@ -60,6 +67,15 @@ func (b *Browser) Entry(ctx context.Context, s *Snapshot, path []byte) (*tree.En
 		at = next
 	}
 	return at, nil
+}
+
+// Folder is Entry for what must be a folder.
+func (b *Browser) Folder(ctx context.Context, s *Snapshot, path []byte) (*tree.Entry, error) {
+	e, err := b.Entry(ctx, s, path)
+	if err == nil && e.Type != tree.TypeFolder {
+		return nil, protocol.Errorf(protocol.KindUsage, "%q is a %s, not a folder", path, e.Type)
+	}
+	return e, err
 }
 
 // load returns a folder's node or a list of chunks. One that no pack holds is
