@@ -32,6 +32,7 @@ func (v *Vault) openIndex() error {
 	}
 	v.index, err = tree.OpenIndex(dir)
 	if errors.Is(err, tree.ErrIndexDamaged) {
+		v.o.Warn(protocol.Errorf(protocol.KindUntrusted, "the local index is damaged; it is built anew"))
 		if err := v.resetIndex(dir); err != nil {
 			return err
 		}
@@ -40,8 +41,8 @@ func (v *Vault) openIndex() error {
 	return err
 }
 
+// resetIndex empties the local index, which must be closed.
 func (v *Vault) resetIndex(dir string) error {
-	v.o.Warn(protocol.Errorf(protocol.KindUntrusted, "the local index is damaged; it is built anew"))
 	if err := os.Remove(cursorPath(dir)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}

@@ -6,6 +6,7 @@ package backup
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"os"
@@ -61,6 +62,8 @@ type Run struct {
 	packer atomic.Pointer[tree.Packer]
 	reused atomic.Pointer[chunks]
 	begun  protocol.Time
+
+	earlierPacks, earlierBytes atomic.Int64 // sent by tries that were given up
 }
 
 // errMoved says that the run's ground moved: packs were retired, or the vault
@@ -85,6 +88,7 @@ func (r *Run) Progress() Progress {
 		stats := packer.Stats()
 		p.PacksSent, p.BytesSent = stats.Packs, stats.Stored
 	}
+	p.PacksSent, p.BytesSent = p.PacksSent+r.earlierPacks.Load(), p.BytesSent+r.earlierBytes.Load()
 	if c := r.reused.Load(); c != nil {
 		p.BytesSaved, p.Added = c.reused.Load(), c.added.Load()
 	}
@@ -99,12 +103,25 @@ func (r *Run) Do(ctx context.Context) (*Result, error) {
 		if !errors.Is(err, errMoved) {
 			return result, err
 		}
+		if r.o.Stdin != nil {
+			return nil, protocol.Errorf(protocol.KindBusy, "the vault was pruned or got new keys meanwhile, and the stream cannot be read twice; run it again: most of it is stored already")
+		}
+		r.startOver()
 		if err := r.v.refresh(ctx); err != nil {
 			return nil, err
 		}
-		r.report = &reporter{onProblem: r.o.OnProblem}
 	}
 	return nil, protocol.Errorf(protocol.KindBusy, "other devices keep changing the vault; nothing is lost, try again")
+}
+
+// startOver sets the counts back, but for what was sent.
+func (r *Run) startOver() {
+	if packer := r.packer.Swap(nil); packer != nil {
+		stats := packer.Stats()
+		r.earlierPacks.Add(stats.Packs)
+		r.earlierBytes.Add(stats.Stored)
+	}
+	r.report.reset()
 }
 
 // refresh brings ledger, keys, chains and index up to date.
@@ -122,6 +139,9 @@ func (v *Vault) refresh(ctx context.Context) error {
 
 // once is one try of a run.
 func (r *Run) once(ctx context.Context) (*Result, error) {
+	if r.o.DryRun {
+		return r.dry(ctx)
+	}
 	to, err := r.v.ledger.VaultRecipient(r.v.o.Vault)
 	if err != nil {
 		return nil, err
@@ -129,9 +149,6 @@ func (r *Run) once(ctx context.Context) (*Result, error) {
 	run, err := seal.NewRun(to)
 	if err != nil {
 		return nil, err
-	}
-	if r.o.DryRun {
-		return r.dry(ctx)
 	}
 	journal, err := r.v.beginJournal(ctx, run)
 	if err != nil {
@@ -145,7 +162,7 @@ func (r *Run) once(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := r.newScan(ctx, packer, last)
+	s, err := r.newScan(ctx, packer, last, last)
 	if err != nil {
 		return nil, err
 	}
@@ -154,8 +171,9 @@ func (r *Run) once(ctx context.Context) (*Result, error) {
 	return r.finish(ctx, s, run, journal)
 }
 
-// newScan puts the parts of a scan together.
-func (r *Run) newScan(ctx context.Context, packer *tree.Packer, last string) (*scan, error) {
+// newScan puts the parts of a scan together. Last is the file of the last run, and
+// next where this run's is to go.
+func (r *Run) newScan(ctx context.Context, packer *tree.Packer, last, next string) (*scan, error) {
 	selection, err := r.o.Rules.Compile()
 	if err != nil {
 		return nil, protocol.Wrap(protocol.KindUsage, err, "exclude rules")
@@ -169,12 +187,12 @@ func (r *Run) newScan(ctx context.Context, packer *tree.Packer, last string) (*s
 		ctx: ctx, stop: stop, selection: selection, report: r.report, now: v.o.Now,
 		chunks:  &chunks{names: tree.NewNames(v.own.Naming), index: v.index, packer: packer},
 		chunker: tree.NewChunker(v.own.Chunking), cutter: tree.NewCutter(v.own.Chunking),
-		next: newLastRunWriter(last),
+		next: newLastRunWriter(next),
 	}
 	if !r.o.Force {
 		s.last = openLastRun(last)
 	}
-	s.trusted = s.last != nil && s.last.generation == v.step
+	s.trusted = s.last != nil && s.last.ground == v.ground()
 	r.reused.Store(s.chunks)
 	return s, nil
 }
@@ -191,17 +209,30 @@ func (r *Run) finish(ctx context.Context, s *scan, run *seal.Run, journal *tree.
 	if err := r.v.index.Flush(); err != nil {
 		return nil, err
 	}
-	result := &Result{Progress: r.Progress(), Began: r.begun, Ended: r.v.o.Now(), Partial: stopped(s.stop)}
-	if r.o.SkipIfUnchanged && top.same && !result.Partial && r.v.lastStands() {
+	result := &Result{Progress: r.Progress(), Began: r.begun, Ended: r.v.o.Now(), Partial: s.cut.Load()}
+	if r.o.SkipIfUnchanged && top.same && !result.Partial && r.v.stands(s.last.snapshot) {
 		return result, journal.Remove()
 	}
 	if err := r.commit(ctx, run, r.details(top.node, result), result); err != nil {
 		return nil, err
 	}
-	if err := s.next.finish(top.at, r.v.step); err != nil {
+	r.remember(s, top, result)
+	return result, journal.Remove()
+}
+
+// remember puts the file for the next run in its place. A partial run that knows
+// less than the one before it leaves that one's.
+func (r *Run) remember(s *scan, top *openFolder, result *Result) {
+	end := lastRunEnd{ground: r.v.ground(), snapshot: result.Snapshot}
+	if result.Partial {
+		if s.last != nil && s.last.size > s.next.at {
+			return
+		}
+		end.snapshot = protocol.Hash{}
+	}
+	if err := s.next.finish(top.at, end); err != nil {
 		r.v.o.Warn(protocol.Wrap(protocol.KindInternal, err, "remember this run: the next one will take longer"))
 	}
-	return result, journal.Remove()
 }
 
 func (r *Run) scan(s *scan) (*openFolder, error) {
@@ -215,27 +246,29 @@ func (r *Run) scan(s *scan) (*openFolder, error) {
 	return s.run(sources, r.o.Readers)
 }
 
-func stopped(stop <-chan struct{}) bool {
-	select {
-	case <-stop:
-		return true
-	default:
-		return false
+// stands reports whether a snapshot of this device still counts as far as the
+// device can see.
+func (v *Vault) stands(record protocol.Hash) bool {
+	if v.Writer() {
+		return !record.IsZero()
 	}
+	_, live := v.chain.Live()[record]
+	return live
 }
 
-// lastStands reports whether this device's last snapshot still counts as far as
-// it can see.
-func (v *Vault) lastStands() bool {
-	last, err := v.kept.LastBackup()
-	if err != nil || last == nil {
-		return false
+// ground is what an earlier run must have stood on, so that what it stored can be
+// referred to without another look: no pack was retired since, and no device
+// removed whose packs do not count any more.
+func (v *Vault) ground() (ground protocol.Hash) {
+	h := sha256.New()
+	h.Write(binary.BigEndian.AppendUint64(nil, v.step))
+	for _, m := range v.ledger.AllMembers() {
+		if !m.Present() {
+			h.Write(m.ID[:])
+		}
 	}
-	if v.Writer() {
-		return true
-	}
-	_, live := v.chain.Live()[last.Record]
-	return live
+	h.Sum(ground[:0])
+	return ground
 }
 
 // details describe the snapshot.
@@ -274,14 +307,11 @@ func (v *Vault) sink(run *seal.Run, journal *tree.Journal) tree.Sink {
 		if err := journal.Add(tree.JournalPack{ID: p.ID, Size: int64(len(p.Bytes)), Index: p.Index}); err != nil {
 			return err
 		}
-		st := &snapshot.PackStatement{
-			Account: run.Account(), Vault: run.Vault(), Epoch: run.Epoch(), Run: run.ID(),
-			Pack: p.ID, Size: uint64(len(p.Bytes)), Ledger: v.ledger.Head(),
+		err := v.store(ctx, run, p)
+		if protocol.KindOf(err) == protocol.KindConflict {
+			return errMoved // the vault got new keys
 		}
-		if err := v.remote.PutPack(ctx, p.ID, st.Sign(v.o.Self.Member), p.Bytes); err != nil {
-			return err
-		}
-		return v.know(p.ID, int64(len(p.Bytes)), p.Index)
+		return err
 	}
 }
 
@@ -309,23 +339,29 @@ func (v *Vault) beginJournal(ctx context.Context, run *seal.Run) (*tree.Journal,
 // them.
 func (v *Vault) takeUp(ctx context.Context, path string) error {
 	var left []tree.JournalPack
-	_, err := tree.ReadJournal(path, func(p tree.JournalPack) error {
+	about, err := tree.ReadJournal(path, func(p tree.JournalPack) error {
 		_, known, err := v.index.Pack(p.ID)
 		if !known && err == nil {
 			left = append(left, p)
 		}
 		return err
 	})
-	if errors.Is(err, os.ErrNotExist) {
+	switch kind := protocol.KindOf(err); {
+	case errors.Is(err, os.ErrNotExist):
 		return nil
+	case kind == protocol.KindUnsupported || kind == protocol.KindUntrusted && !errors.Is(err, tree.ErrIndexDamaged):
+		v.o.Warn(protocol.Wrap(kind, err, "the journal of a run that was cut off is damaged; what it sent may be sent again"))
+		return os.Remove(path)
+	case err != nil:
+		return err
+	}
+	if about.Device == v.device.Member { // a cache may be shared
+		err = v.adopt(ctx, left)
+	}
+	if err == nil {
+		err = v.index.Flush()
 	}
 	if err != nil {
-		return err
-	}
-	if err := v.adopt(ctx, left); err != nil {
-		return err
-	}
-	if err := v.index.Flush(); err != nil {
 		return err
 	}
 	return os.Remove(path)
@@ -456,7 +492,11 @@ func (v *Vault) others() ([]ledger.VaultHead, error) {
 
 // dry scans and stores nothing.
 func (r *Run) dry(ctx context.Context) (*Result, error) {
-	s, err := r.newScan(ctx, nil, os.DevNull)
+	last, err := r.lastPath()
+	if err != nil {
+		return nil, err
+	}
+	s, err := r.newScan(ctx, nil, last, "")
 	if err != nil {
 		return nil, err
 	}
@@ -465,5 +505,5 @@ func (r *Run) dry(ctx context.Context) (*Result, error) {
 	if _, err := r.scan(s); err != nil {
 		return nil, err
 	}
-	return &Result{Progress: r.Progress(), Began: r.begun, Ended: r.v.o.Now(), Partial: stopped(s.stop)}, nil
+	return &Result{Progress: r.Progress(), Began: r.begun, Ended: r.v.o.Now(), Partial: s.cut.Load()}, nil
 }

@@ -60,6 +60,10 @@ func (v *Vault) listed(seqs []uint64) ([]*Snapshot, error) {
 	list := make([]*Snapshot, 0, len(seqs))
 	for _, seq := range seqs {
 		s, err := v.snapshot(seq)
+		if protocol.KindOf(err) == protocol.KindUntrusted {
+			v.o.Warn(err) // its device made it so; it must not hide the others
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -144,7 +148,7 @@ func (v *Vault) tags() (map[protocol.Hash][]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		if rec.Act != snapshot.ActList {
+		if rec.Act != snapshot.ActList || !v.counts(rec.Device, seq) {
 			continue
 		}
 		_, d, err := v.openRecord(raw)
@@ -157,6 +161,13 @@ func (v *Vault) tags() (map[protocol.Hash][]string, error) {
 		return tags, nil
 	}
 	return tags, nil
+}
+
+// counts reports whether what a device signed at a place of the chain counts: a
+// removed device's does up to the head that its removal names.
+func (v *Vault) counts(device protocol.MemberID, seq uint64) bool {
+	m, err := v.ledger.Member(device)
+	return err == nil && (m.Present() || seq <= m.Heads[v.o.Vault].Seq)
 }
 
 // Latest is the name of the newest snapshot.
