@@ -39,9 +39,12 @@ type otherHeads struct {
 	found  []named // in the records that were new
 }
 
-// note takes up what a verified record names.
-func (o *otherHeads) note(r *snapshot.Record) {
+// note takes up what a verified record names, of vaults that there are.
+func (o *otherHeads) note(r *snapshot.Record, in *ledger.State) {
 	for _, h := range r.Others {
+		if _, err := in.Vault(h.Vault); err != nil {
+			continue
+		}
 		o.found = newest(o.found, named{In: r.Vault, Device: r.Device, Head: h})
 	}
 }

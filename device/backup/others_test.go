@@ -102,6 +102,8 @@ func (w *twoVaults) look(vault protocol.VaultID) error {
 	return v.holdOthers()
 }
 
+func sorted(heads ...ledger.VaultHead) []ledger.VaultHead { sortHeads(heads); return heads }
+
 func (w *twoVaults) mustLook(vault protocol.VaultID) {
 	w.t.Helper()
 	check(w.t, w.look(vault))
@@ -165,9 +167,13 @@ func TestOthersAreHeld(t *testing.T) {
 // nothing, until it looks.
 func TestOthersOfAVaultNeverSeen(t *testing.T) {
 	w := newTwoVaults(t)
-	w.record(w.one, w.record(w.two))
+	nowhere := ledger.VaultHead{Vault: protocol.VaultID{0xff}, Seq: 1, Hash: protocol.Hash{1}}
+	w.record(w.one, sorted(w.record(w.two), nowhere)...)
 	w.mustLook(w.one)
 	w.wantWarnings(0, "")
+	if list, err := (&Vault{o: Options{State: w.kept}}).namedHeads(); err != nil || len(list) != 1 {
+		t.Errorf("kept: %+v, %v", list, err)
+	}
 	w.served[w.two].raws = nil
 	wantEvidence(t, "a vault whose records are hidden", w.look(w.two))
 }

@@ -116,7 +116,7 @@ func (v *Vault) syncRecords(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		v.named.note(record)
+		v.named.note(record, v.ledger)
 		return v.kept.AppendRecords(raw)
 	})
 	if kept := v.endOthers(); err == nil {
