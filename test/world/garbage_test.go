@@ -95,6 +95,9 @@ func TestGarbage(t *testing.T) {
 		right := map[string][]byte{}
 		w.Net.Use(listen(right))
 		d.Write("photos/second", name)
+		if name != "backup" {
+			d.Backup(source)
+		}
 		d.signOut()
 		lose(t, d.Cache())
 		endpoints := w.answered(func() { d.Must(args...) })

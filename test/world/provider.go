@@ -130,7 +130,8 @@ func (p *Provider) clean() {
 		p.Kill()
 	}
 	if p.w.T.Failed() && p.log != nil {
-		p.w.T.Logf("the provider said:\n%s", p.log)
+		lines := strings.SplitAfter(p.log.String(), "\n")
+		p.w.T.Logf("the provider said at last:\n%s", strings.Join(lines[max(0, len(lines)-10):], ""))
 	}
 }
 
