@@ -5,15 +5,18 @@ package main
 
 import (
 	"context"
+	"errors"
 	"sort"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/solekey/solekey/device/client"
 	"github.com/solekey/solekey/device/keyring"
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/api"
+	"github.com/solekey/solekey/protocol/keys"
 	"github.com/solekey/solekey/protocol/ledger"
 )
 
@@ -61,6 +64,9 @@ func (s *session) approve(ctx context.Context, f *approveFlags, long string) err
 	}
 	if long != "" && !keyring.IsLongCode(long) {
 		return protocol.Errorf(protocol.KindUsage, "the long code is incomplete or mistyped; nothing was approved")
+	}
+	if done, err := s.finishApproval(ctx); done || err != nil {
+		return err
 	}
 	until := time.Now().Add(f.timeout)
 	requests, err := s.requests(ctx, f, until)
@@ -164,17 +170,10 @@ func (p *approving) byCode(ctx context.Context) error {
 	if err != nil {
 		return p.deny(ctx, err)
 	}
-	answer, err := p.side.ConfirmShort(typed)
-	if err != nil {
+	if _, err := p.side.ConfirmShort(typed); err != nil {
 		return p.deny(ctx, err)
 	}
-	if err := p.add(ctx); err != nil {
-		return p.deny(ctx, err)
-	}
-	if err := p.member.Decide(ctx, p.request.Enrolment, true, nil); err != nil {
-		return protocol.Wrap(protocol.KindOf(err), err, "the device was added, but could not be told so; its code is %s", answer)
-	}
-	return p.done(answer)
+	return p.add(ctx, nil)
 }
 
 // byLongCode approves by the code that was read off the new device.
@@ -186,13 +185,7 @@ func (p *approving) byLongCode(ctx context.Context, long string) error {
 	if err != nil {
 		return p.deny(ctx, err)
 	}
-	if err := p.add(ctx); err != nil {
-		return p.deny(ctx, err)
-	}
-	if err := p.member.Decide(ctx, p.request.Enrolment, true, confirmation); err != nil {
-		return protocol.Wrap(protocol.KindOf(err), err, "the device was added, but could not be told so; remove it with `solekey device revoke` if it does not go on")
-	}
-	return p.done("")
+	return p.add(ctx, confirmation)
 }
 
 // roleWords says what a role means, for who must decide.
@@ -213,26 +206,45 @@ func (p *approving) deny(ctx context.Context, cause error) error {
 	return protocol.Wrap(protocol.KindOf(cause), cause, "the request was denied and nothing was added")
 }
 
-// add writes the new device into the ledger, with what its role needs.
-func (p *approving) add(ctx context.Context) error {
+// add writes the new device into the ledger, with what its role needs, and tells
+// it so. What must be told is durable before the ledger changes.
+func (p *approving) add(ctx context.Context, confirmation []byte) error {
 	k, err := p.side.Newcomer()
 	if err != nil {
+		return p.deny(ctx, err)
+	}
+	told := &approval{
+		Request: p.request.Enrolment, Device: k.ID(), Role: p.side.Role(), Answer: p.side.Answer(), Confirmation: confirmation,
+	}
+	if err := p.noteApproval(told); err != nil {
+		return p.deny(ctx, err)
+	}
+	_, err = p.editor().edit(ctx, func(ring *keyring.Ring, d *keyring.Draft) error { return p.draft(ring, d, k) })
+	switch {
+	case err == nil:
+		return p.tellApproved(ctx, told)
+	case client.RefusalOf(err) != nil, errors.Is(err, errNotSent):
+		return errors.Join(p.deny(ctx, err), p.noteApproval(nil))
+	}
+	return protocol.Wrap(protocol.KindOf(err), err, "whether the device was added is not known; `solekey device approve` run again goes on")
+}
+
+// draft drafts what adds the new device.
+func (p *approving) draft(ring *keyring.Ring, d *keyring.Draft, k *keys.MemberKeys) error {
+	if _, err := ring.State().Member(k.ID()); err == nil {
+		return nil // an answer was lost: it is there
+	}
+	if p.side.Role() == protocol.RoleOwner {
+		return d.AddOwner(k)
+	}
+	vault, err := p.granted(ring)
+	if err != nil {
+		return protocol.Wrap(protocol.KindOf(err), errors.Join(err, errNotSent), "grant the writer its vault")
+	}
+	if err := d.AddWriter(k, []*keyring.VaultSecrets{vault}); err != nil || p.flags.name == "" {
 		return err
 	}
-	_, err = p.editor().edit(ctx, func(ring *keyring.Ring, d *keyring.Draft) error {
-		if p.side.Role() == protocol.RoleOwner {
-			return d.AddOwner(k)
-		}
-		vault, err := p.granted(ring)
-		if err != nil {
-			return err
-		}
-		if err := d.AddWriter(k, []*keyring.VaultSecrets{vault}); err != nil || p.flags.name == "" {
-			return err
-		}
-		return d.NameMember(k.ID(), p.flags.name)
-	})
-	return err
+	return d.NameMember(k.ID(), p.flags.name)
 }
 
 // granted opens the vault that a writer may add to.
@@ -255,28 +267,6 @@ func (p *approving) tell(step string, fields map[string]any, format string, args
 		return
 	}
 	p.a.show(format, args...)
-}
-
-// done says that the device was added, and what to type there.
-func (p *approving) done(answer string) error {
-	k, err := p.side.Newcomer()
-	if err != nil {
-		return err
-	}
-	id := k.ID()
-	if p.a.flags.json {
-		m := map[string]any{"message_type": "summary", "device": id, "role": p.side.Role().String()}
-		if answer != "" {
-			m["answer"] = answer
-		}
-		p.a.emit(m)
-		return nil
-	}
-	p.a.say("Device %s was added as %s.", id.String()[:shortID], p.side.Role())
-	if answer != "" {
-		p.a.say("Type this code on the new device:\n\n  %s\n", answer)
-	}
-	return nil
 }
 
 // presentDevices counts the devices of an account.

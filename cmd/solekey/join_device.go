@@ -54,6 +54,9 @@ func (j *joining) enrol(ctx context.Context, link api.Invite) error {
 	}
 	defer c.Close()
 	newcomer, err := c.Login(ctx, name, password)
+	if protocol.KindOf(err) == protocol.KindUntrusted && link.Pin == (api.Pin{}) {
+		return protocol.Wrap(protocol.KindUntrusted, err, "sign in as %s: this address does not say how to recognise the server; nothing was changed. Use the link that `solekey device link` prints on a device of the account", name)
+	}
 	if err != nil {
 		return protocol.Wrap(protocol.KindOf(err), err, "sign in as %s; nothing was changed", name)
 	}
@@ -157,13 +160,34 @@ func (e *enrolling) outcome(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if ended.State != api.EnrolmentApproved {
-		return e.undo(e.ended(ended.State))
+	switch ended.State {
+	case api.EnrolmentApproved:
+		if err := e.check(ended); err != nil {
+			return err
+		}
+		return e.added(ctx, e.newcomer)
+	case api.EnrolmentExpired:
+		return e.expired(ctx, e.ended(ended.State))
 	}
-	if err := e.check(ended); err != nil {
-		return err
+	return e.undo(e.ended(ended.State))
+}
+
+// expired undoes an attempt that was never approved. An approver that was cut off
+// may have added this device without saying so: then its own key tells.
+func (e *enrolling) expired(ctx context.Context, why error) error {
+	err := e.member().SignIn(ctx)
+	switch protocol.KindOf(err) {
+	case "":
+		return e.afterSession(ctx)
+	case protocol.KindDenied:
+		return e.undo(why)
 	}
-	return e.added(ctx)
+	return err
+}
+
+// member is this device, once it was added.
+func (e *enrolling) member() *client.Member {
+	return e.client.As(e.device.Account, e.self, e.kept)
 }
 
 // check makes sure that who approved is the device that the user means: by its
@@ -190,8 +214,8 @@ func (e *enrolling) check(approved *api.Enrolment) error {
 }
 
 // added verifies the ledger that has this device, and finishes.
-func (e *enrolling) added(ctx context.Context) error {
-	synced, err := backup.SyncLedger(ctx, e.kept, e.newcomer)
+func (e *enrolling) added(ctx context.Context, source backup.LedgerSource) error {
+	synced, err := backup.SyncLedger(ctx, e.kept, source)
 	if err != nil {
 		return err
 	}
@@ -269,48 +293,35 @@ func (j *joining) resumeEnrol(ctx context.Context, p *pendingJoin) (bool, error)
 	return e.goOn(ctx)
 }
 
-// goOn waits for the outcome as if nothing had happened. Where the session of the
-// password is over, the device's own key tells whether it was added.
+// goOn waits for the outcome as if nothing had happened, and reports whether this
+// is all there is to do. The session of the password is good for minutes; after
+// it the device's own key tells whether it was added.
 func (e *enrolling) goOn(ctx context.Context) (bool, error) {
 	err := e.outcome(ctx)
-	refused := client.RefusalOf(err) != nil && protocol.KindOf(err) == protocol.KindDenied
-	if !refused {
+	if client.RefusalOf(err) == nil || protocol.KindOf(err) != protocol.KindDenied {
 		return true, err
 	}
-	switch err := e.client.As(e.device.Account, e.self, e.kept).SignIn(ctx); protocol.KindOf(err) {
-	case "":
-		return true, e.afterSession(ctx)
-	case protocol.KindDenied:
-		e.warn("a join that was begun before was never approved; it was undone")
-		return false, e.undo(nil)
-	default:
-		return true, err
+	err = e.expired(ctx, nil)
+	if p, read := pendingJoinOf(e.kept); err == nil && read == nil && p == nil {
+		if _, none := e.kept.Device(); none != nil {
+			e.warn("a join that was begun before was never approved; it was undone")
+			return false, nil
+		}
 	}
+	return true, err
 }
 
-// afterSession takes the answer of an approval that nobody but the device itself
-// can ask about any more.
+// afterSession checks an approval that nobody but the device itself can ask about
+// any more.
 func (e *enrolling) afterSession(ctx context.Context) error {
 	approved := &api.Enrolment{State: api.EnrolmentApproved}
-	member := e.client.As(e.device.Account, e.self, e.kept)
 	if e.device.Role == protocol.RoleOwner {
-		if known, err := member.Enrolment(ctx, e.id, api.EnrolmentRevealed, 0); err == nil {
+		if known, err := e.member().Enrolment(ctx, e.id, api.EnrolmentRevealed, 0); err == nil {
 			approved = known
 		}
 	}
 	if err := e.check(approved); err != nil {
 		return err
 	}
-	synced, err := backup.SyncLedger(ctx, e.kept, member)
-	if err != nil {
-		return err
-	}
-	if err := e.side.CheckAdded(synced); err != nil {
-		return err
-	}
-	p, err := pendingJoinOf(e.kept)
-	if err != nil {
-		return err
-	}
-	return e.finish(ctx, e.client, p, e.self)
+	return e.added(ctx, e.member())
 }

@@ -34,11 +34,8 @@ func (j *joining) newAccount(ctx context.Context, invite api.Invite) error {
 	}
 	defer c.Close()
 	record, err := c.Register(ctx, invite.URL(), name, password)
-	if protocol.KindOf(err) == protocol.KindExists {
-		return protocol.Wrap(protocol.KindExists, err, "there is an account %s already, and nothing was changed: choose another --name, or join it as a further device with the link that `solekey device link` prints on one of its devices", name)
-	}
 	if err != nil {
-		return err
+		return refusedInvite(err, invite, name)
 	}
 	fresh, err := j.fresh(invite, name)
 	if err != nil {
@@ -52,6 +49,20 @@ func (j *joining) newAccount(ctx context.Context, invite api.Invite) error {
 		return j.undo(err)
 	}
 	return j.openAccount(ctx, request)
+}
+
+// refusedInvite says what to do where the server does not take the invite for
+// the name: often the account is there, and a further device was meant.
+func refusedInvite(err error, invite api.Invite, name string) error {
+	further := "To make this machine a further device of account " + name + ": solekey join '" +
+		api.Invite{Host: invite.Host, Pin: invite.Pin}.URL() + "' --name " + name
+	switch protocol.KindOf(err) {
+	case protocol.KindExists:
+		return protocol.Errorf(protocol.KindExists, "there is an account %s already; nothing was changed. For a new account choose another --name. %s (%w)", name, further, err)
+	case protocol.KindDenied, protocol.KindWrongSecret:
+		return protocol.Errorf(protocol.KindWrongSecret, "the server does not take this invite; nothing was changed. For a new account ask for a new invite. %s (%w)", further, err)
+	}
+	return err
 }
 
 // prepare writes down a new account and hands its recovery kit over.

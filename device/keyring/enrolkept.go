@@ -62,3 +62,14 @@ func ResumeNewcomer(kept []byte, self *keys.MemberKeys) (*Newcomer, error) {
 func keptConfirmation(confirmation protocol.Hash) protocol.Hash {
 	return labelled(labelKept, confirmation[:])
 }
+
+// Answer returns the code by which the new device knows this approver, once the
+// new device proved itself, whichever way; "" before. ConfirmShort returned it
+// already; after ConfirmLong it is for a new device that the confirmation cannot
+// reach any more.
+func (a *Approval) Answer() string {
+	if a.stage != stageChecked {
+		return ""
+	}
+	return shortCode(labelAnswer, a.seen)
+}
