@@ -113,7 +113,7 @@ func (s *stage) startProvider() error {
 
 var (
 	inviteURL = regexp.MustCompile(`https://[^/ ]+/i/[a-z2-7]+`)
-	longCode  = regexp.MustCompile(`\b[A-Z2-7]{60}\b`)
+	longCode  = regexp.MustCompile(`\b(?:[A-Z2-7]{6}-){9}[A-Z2-7]{6}\b`)
 )
 
 // solekey prepares the client program as one device.
