@@ -54,6 +54,7 @@ func newRoot(a *app) *cobra.Command {
 var commands = []func(*app) *cobra.Command{
 	newJoin, newStatus, newWhoami, newDoctor, newDevice, newRecovery, newVersion, newCompletion, newMan,
 	newBackup, newRestore, newSnapshots, newLs, newFind, newDiff, newDump,
+	newForget, newTag, newPrune, newUndelete, newCheck, newStats, newRepair,
 }
 
 func (a *app) addGlobals(f *pflag.FlagSet) {
