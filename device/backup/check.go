@@ -89,13 +89,14 @@ type Check struct {
 	toRead    atomic.Int64
 
 	broken map[protocol.PackID]bool // missing or not verified
+	whole  map[protocol.PackID]bool // verified
 	lost   map[protocol.Hash]bool   // content that cannot be had, at most maxLost
 	torn   bool                     // whether a folder is among what cannot be had
 }
 
 // NewCheck prepares a check.
 func (v *Vault) NewCheck(o CheckOptions) *Check {
-	return &Check{v: v, o: o, broken: map[protocol.PackID]bool{}, lost: map[protocol.Hash]bool{}}
+	return &Check{v: v, o: o, broken: map[protocol.PackID]bool{}, whole: map[protocol.PackID]bool{}, lost: map[protocol.Hash]bool{}}
 }
 
 // Progress returns how many packs and bytes were read so far, and how many packs
@@ -136,8 +137,32 @@ func (c *Check) Do(ctx context.Context) (*CheckResult, error) {
 			return nil, err
 		}
 	}
+	if err := c.remember(); err != nil {
+		return nil, err
+	}
 	c.result.Read, c.result.ReadBytes = int(c.readPacks.Load()), c.readBytes.Load()
 	return &c.result, nil
+}
+
+// remember lets nothing new rely on what is broken, so that the next backup that
+// reads its files again (--force) stores it anew.
+func (c *Check) remember() error {
+	before, err := c.v.brokenPacks()
+	if err != nil {
+		return err
+	}
+	for id := range before {
+		if !c.whole[id] {
+			c.broken[id] = true
+		}
+	}
+	if len(before)+len(c.broken) == 0 {
+		return nil
+	}
+	if err := c.v.setBroken(c.broken); err != nil {
+		return err
+	}
+	return c.v.weighPacks()
 }
 
 // found tells and counts; it is called by one goroutine at a time.

@@ -154,6 +154,11 @@ func (d *dataCheck) one(p *tree.PackInfo, data []byte, raw *[]byte) error {
 		d.found(Damage{What: DamagePackBroken, Pack: p.ID, Err: err})
 		return nil
 	}
+	if err == nil {
+		d.mu.Lock()
+		d.c.whole[p.ID] = true
+		d.mu.Unlock()
+	}
 	if unindexed > 0 {
 		d.found(Damage{What: DamageIndex, Pack: p.ID, Err: protocol.Errorf(protocol.KindUntrusted, "%d of its chunks are not in the local index; `solekey repair index` builds it anew", unindexed)})
 	}

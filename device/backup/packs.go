@@ -43,8 +43,10 @@ func (v *Vault) openIndex() error {
 
 // resetIndex empties the local index, which must be closed.
 func (v *Vault) resetIndex(dir string) error {
-	if err := os.Remove(cursorPath(dir)); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
+	for _, path := range []string{cursorPath(dir), filepath.Join(dir, "broken")} {
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
 	}
 	return tree.RemoveIndex(dir)
 }

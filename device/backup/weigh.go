@@ -18,11 +18,16 @@ import (
 
 // weighPacks makes the index say what the two chains say of packs now: what is
 // retired, or was stored by a device that is removed since, is not relied on by
-// anything new; what was revived is again; what was dropped is unknown.
+// anything new, and neither is what a check found broken; what was revived is
+// again; what was dropped is unknown.
 func (v *Vault) weighPacks() error {
 	gone := make(map[protocol.PackID]bool, len(v.gone))
 	for _, id := range v.gone {
 		gone[id] = true
+	}
+	broken, err := v.brokenPacks()
+	if err != nil {
+		return err
 	}
 	var usable, unusable, removed []protocol.PackID
 	for p, err := range v.index.Packs() {
@@ -30,7 +35,7 @@ func (v *Vault) weighPacks() error {
 			return err
 		}
 		_, retired := v.prunes.Retired()[p.ID]
-		stands := !retired && v.present(p.Signer)
+		stands := !retired && !broken[p.ID] && v.present(p.Signer)
 		switch {
 		case gone[p.ID]:
 			removed = append(removed, p.ID)
@@ -50,6 +55,45 @@ func (v *Vault) setPacks(usable, unusable, removed []protocol.PackID) error {
 	}
 	return errors.Join(
 		v.index.SetUsable(usable, true), v.index.SetUsable(unusable, false), v.index.RemovePacks(removed), v.index.Flush())
+}
+
+// brokenPacks returns the packs that the last check found missing or damaged.
+// They are listed in the index's folder, and so forgotten together with it.
+func (v *Vault) brokenPacks() (map[protocol.PackID]bool, error) {
+	path, err := v.brokenPath()
+	if err != nil {
+		return nil, err
+	}
+	list, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, protocol.Wrap(protocol.KindInternal, err, "read the cache")
+	}
+	broken := map[protocol.PackID]bool{}
+	for ; len(list) >= len(protocol.PackID{}); list = list[len(protocol.PackID{}):] {
+		broken[protocol.PackID(list[:len(protocol.PackID{})])] = true
+	}
+	return broken, nil
+}
+
+// setBroken replaces the list of broken packs.
+func (v *Vault) setBroken(broken map[protocol.PackID]bool) error {
+	path, err := v.brokenPath()
+	if err != nil {
+		return err
+	}
+	var list []byte
+	for id := range broken {
+		list = append(list, id[:]...)
+	}
+	if err := os.WriteFile(path+".new", list, 0o600); err != nil {
+		return protocol.Wrap(protocol.KindInternal, err, "write the cache")
+	}
+	return os.Rename(path+".new", path)
+}
+
+func (v *Vault) brokenPath() (string, error) {
+	dir, err := v.kept.CachePath(state.CacheIndex)
+	return filepath.Join(dir, "broken"), err
 }
 
 // present reports whether a member is in the account.
