@@ -343,19 +343,3 @@ func (d *Draft) NameVault(id protocol.VaultID, label string) error {
 	}
 	return d.say(ledger.Body{Name: &ledger.Name{Vault: id, Epoch: epoch, Box: box}})
 }
-
-func (d *Draft) label(subject protocol.Hash, label string) ([]byte, uint64, error) {
-	secret, err := d.secret()
-	if err != nil {
-		return nil, 0, err
-	}
-	if len(label) > MaxLabel {
-		return nil, 0, protocol.Errorf(protocol.KindUsage, "a name has at most %d bytes", MaxLabel)
-	}
-	state := d.batch.State
-	box := seal.Box(secret, labelContext(state.Account(), subject, state.Epoch(), state.Head().Hash), []byte(label))
-	return box, state.Epoch(), nil
-}
-
-// MaxLabel is the length of the longest name of a device or vault in bytes.
-const MaxLabel = 255

@@ -83,10 +83,11 @@ func checksum(text string) string {
 }
 
 // ParseRecoveryKey reads the written form; case, spaces and dashes do not
-// matter. The error is protocol.KindWrongSecret, and says where it is wrong only
+// matter, and 0, 1, 8 are read as O, I, B. The error is protocol.KindWrongSecret, and says where it is wrong only
 // as far as the length goes.
 func ParseRecoveryKey(written string) (*RecoveryKey, error) {
-	text := strings.ToUpper(strings.NewReplacer("-", "", " ", "", "\t", "", "\n", "", "\r", "").Replace(written))
+	drop := strings.NewReplacer("-", "", " ", "", "\t", "", "\n", "", "\r", "", "0", "O", "1", "I", "8", "B")
+	text := strings.ToUpper(drop.Replace(written))
 	if len(text) != groups*groupSize {
 		return nil, protocol.Errorf(protocol.KindWrongSecret, "a recovery key has %d letters and digits, this has %d", groups*groupSize, len(text))
 	}

@@ -99,47 +99,10 @@ func (r *Ring) secret(epoch uint64) (*keys.Secret, error) {
 	return s, nil
 }
 
-// Label returns the word people know a member by, "" where it has none.
-func (r *Ring) Label(member protocol.MemberID) (string, error) {
-	ref, ok := r.state.MemberName(member)
-	if !ok {
-		return "", nil
-	}
-	return r.openLabel(protocol.Hash(member), ref)
-}
-
-// VaultLabel returns the word people know a vault by, "" where it has none.
-func (r *Ring) VaultLabel(vault protocol.VaultID) (string, error) {
-	ref, ok := r.state.VaultName(vault)
-	if !ok {
-		return "", nil
-	}
-	return r.openLabel(vaultSubject(vault), ref)
-}
-
-func (r *Ring) openLabel(subject protocol.Hash, ref ledger.NameRef) (string, error) {
-	secret, err := r.secret(ref.Epoch)
-	if err != nil {
-		return "", err
-	}
-	label, err := seal.OpenBox(secret, labelContext(r.state.Account(), subject, ref.Epoch, ref.Prev), ref.Box)
-	return string(label), err
-}
-
 func secretContext(account protocol.AccountID, member protocol.MemberID, epoch uint64) seal.Context {
 	return seal.Context{Account: account, Type: seal.TypeAccountSecret, ID: protocol.Hash(member), Epoch: epoch}
 }
 
 func linkContext(account protocol.AccountID, epoch uint64) seal.Context {
 	return seal.Context{Account: account, Type: seal.TypeAccountLink, Epoch: epoch}
-}
-
-func labelContext(account protocol.AccountID, subject protocol.Hash, epoch uint64, prev protocol.Hash) seal.Context {
-	return seal.Context{Account: account, Type: seal.TypeLabel, ID: subject, Epoch: epoch, Parent: prev}
-}
-
-// vaultSubject returns a vault's identifier in the width of a context's ID.
-func vaultSubject(vault protocol.VaultID) (wide protocol.Hash) {
-	copy(wide[:], vault[:])
-	return wide
 }
