@@ -4,6 +4,8 @@
 package backup
 
 import (
+	"errors"
+
 	"github.com/solekey/solekey/device/tree"
 	"github.com/solekey/solekey/protocol/canonical"
 )
@@ -66,6 +68,9 @@ func (s *scan) write(of *openFolder) error {
 		sl := &of.slots[i]
 		entry := sl.take()
 		if entry == nil {
+			if sl.job == nil {
+				s.report.unstorable(of.folder, sl.name, errForgotten)
+			}
 			continue
 		}
 		if err := entry.Check(); err != nil {
@@ -89,6 +94,10 @@ func (s *scan) write(of *openFolder) error {
 	of.at = s.next.folder(record)
 	return nil
 }
+
+// errForgotten is said of an entry that was taken from the last run, and whose
+// description there is damaged.
+var errForgotten = errors.New("what was remembered of it is damaged; a run with --force reads it again")
 
 // take returns the slot's entry, complete, or nil where it could not be read.
 func (sl *slot) take() *tree.Entry {

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"hash/crc32"
 	"os"
-	"path/filepath"
 
 	"github.com/solekey/solekey/device/files"
 	"github.com/solekey/solekey/protocol"
@@ -21,14 +20,14 @@ import (
 // time and nothing else. A record a folder, written when the folder is complete;
 // a folder's record names the places of its subfolders' records.
 //
-//	file    magic[8] records... root offset[8] generation[8] crc[4]
+//	file    magic[8] records... root offset[8] ground[32] snapshot[32] crc[4]
 //	record  length[4] crc[4] node[32] count{uvarint} items...
-//	item    name length{uvarint} name flags[1] identity[40] child{uvarint} entry length{uvarint} entry
+//	item    name length{uvarint} name flags[1] identity[41] child{uvarint} entry length{uvarint} entry
 
 const (
-	lastRunMagic  = "SKLAST\x00\x01"
-	lastRunTail   = 8 + 8 + 4
-	lastIdentity  = 40
+	lastRunMagic  = "SKLAST\x00\x02"
+	lastRunTail   = 8 + 32 + 32 + 4
+	lastIdentity  = 41
 	maxLastRecord = 1 << 30
 )
 
@@ -80,8 +79,11 @@ func compareNames(a, b []byte) int {
 	return 0
 }
 
-// appendIdentity appends the fixed form of an identity.
-func appendIdentity(dst []byte, id files.Identity) []byte {
+// appendIdentity appends the fixed form of what must be the same of an entry that
+// did not change.
+func appendIdentity(dst []byte, stat *files.Stat) []byte {
+	id := stat.Identity()
+	dst = append(dst, byte(stat.Type))
 	dst = binary.BigEndian.AppendUint64(dst, id.Device)
 	dst = binary.BigEndian.AppendUint64(dst, id.Inode)
 	dst = binary.BigEndian.AppendUint64(dst, id.Size)
@@ -91,10 +93,16 @@ func appendIdentity(dst []byte, id files.Identity) []byte {
 
 // lastRun reads the file of the last run. Its nil value knows nothing.
 type lastRun struct {
-	f          *os.File
-	root       int64
-	size       int64
-	generation uint64
+	f    *os.File
+	root int64
+	size int64
+	lastRunEnd
+}
+
+// lastRunEnd is what the file says at its end.
+type lastRunEnd struct {
+	ground   protocol.Hash // what the run stood on, see Vault.ground
+	snapshot protocol.Hash // the record that it made, zero for a partial one
 }
 
 // openLastRun returns nil where there is no usable file.
@@ -124,10 +132,13 @@ func (l *lastRun) load() bool {
 	if _, err := l.f.ReadAt(tail, l.size); err != nil {
 		return false
 	}
-	if crc32.Checksum(tail[:16], castagnoli) != binary.BigEndian.Uint32(tail[16:]) {
+	end := len(tail) - 4
+	if crc32.Checksum(tail[:end], castagnoli) != binary.BigEndian.Uint32(tail[end:]) {
 		return false
 	}
-	l.root, l.generation = int64(binary.BigEndian.Uint64(tail)), binary.BigEndian.Uint64(tail[8:])
+	l.root = int64(binary.BigEndian.Uint64(tail))
+	copy(l.ground[:], tail[8:])
+	copy(l.snapshot[:], tail[40:])
 	return true
 }
 
@@ -222,10 +233,16 @@ type lastRunWriter struct {
 	err  error
 }
 
-// newLastRunWriter begins a file that finish puts at the path.
+// newLastRunWriter begins a file that finish puts at the path; what a killed run
+// left of one is overwritten. Whoever holds the index is alone here. With the
+// empty path nothing is kept.
 func newLastRunWriter(path string) *lastRunWriter {
 	w := &lastRunWriter{path: path}
-	if w.f, w.err = os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*"); w.err != nil {
+	if path == "" {
+		w.err = errors.New("nothing is kept of this run")
+		return w
+	}
+	if w.f, w.err = os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600); w.err != nil {
 		return w
 	}
 	w.w = bufio.NewWriterSize(w.f, 256<<10)
@@ -242,6 +259,9 @@ func (w *lastRunWriter) write(b []byte) {
 
 // folder writes a folder's record and returns its place.
 func (w *lastRunWriter) folder(f *lastFolder) int64 {
+	if w.err != nil {
+		return 0
+	}
 	b := append(w.buf[:0], make([]byte, 8)...)
 	b = append(b, f.node[:]...)
 	b = binary.AppendUvarint(b, uint64(len(f.items)))
@@ -276,9 +296,9 @@ func appendLastItem(b []byte, it *lastItem) []byte {
 
 // finish completes the file and puts it in the place of the old one. It is a
 // cache, so it is not synced: what a power cut leaves of it fails its checksums.
-func (w *lastRunWriter) finish(root int64, generation uint64) error {
+func (w *lastRunWriter) finish(root int64, end lastRunEnd) error {
 	tail := binary.BigEndian.AppendUint64(nil, uint64(root))
-	tail = binary.BigEndian.AppendUint64(tail, generation)
+	tail = append(append(tail, end.ground[:]...), end.snapshot[:]...)
 	tail = binary.BigEndian.AppendUint32(tail, crc32.Checksum(tail, castagnoli))
 	w.write(tail)
 	if w.err == nil {

@@ -19,7 +19,7 @@ func someFolder(n int) *lastFolder {
 	for i := range n {
 		f.items = append(f.items, lastItem{
 			name: fmt.Appendf(nil, "name %03d", i), unsure: i%3 == 0, child: int64(i % 2 * 100),
-			identity: appendIdentity(nil, files.Identity{Device: 1, Inode: uint64(i), Size: 7, Modified: -3, Changed: 9}),
+			identity: appendIdentity(nil, &files.Stat{Device: 1, Inode: uint64(i), Size: 7, Modified: -3, Changed: 9}),
 			entry:    []byte{byte(i), 2, 3},
 		})
 	}
@@ -33,7 +33,7 @@ func writeLastRun(t *testing.T, path string, folders ...*lastFolder) []int64 {
 	for _, f := range folders {
 		places = append(places, w.folder(f))
 	}
-	check(t, w.finish(places[len(places)-1], 42))
+	check(t, w.finish(places[len(places)-1], lastRunEnd{ground: protocol.Hash{42}, snapshot: protocol.Hash{43}}))
 	return places
 }
 
@@ -42,7 +42,7 @@ func TestLastRunRoundTrip(t *testing.T) {
 	folders := []*lastFolder{someFolder(0), someFolder(1), someFolder(300)}
 	places := writeLastRun(t, path, folders...)
 	l := openLastRun(path)
-	if l == nil || l.generation != 42 || l.root != places[2] {
+	if l == nil || l.ground != (protocol.Hash{42}) || l.snapshot != (protocol.Hash{43}) || l.root != places[2] {
 		t.Fatalf("opened %+v", l)
 	}
 	defer l.close()

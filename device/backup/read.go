@@ -32,15 +32,7 @@ func (s *scan) read() {
 }
 
 func (s *scan) readJob(r *reader, job *fileJob) {
-	if job.first != nil {
-		<-job.first.done
-		if job.first.entry == nil {
-			return
-		}
-		entry := *job.first.entry
-		entry.Name = job.name
-		job.entry = &entry
-		s.report.linkedFile()
+	if s.isLinked(job) {
 		return
 	}
 	file, err := job.folder.Open(job.name)
@@ -71,6 +63,23 @@ func (s *scan) readJob(r *reader, job *fileJob) {
 	}
 	job.entry = entry
 	s.report.newFile(entry.Size)
+}
+
+// isLinked takes over what was read under the file's first name. Where that
+// could not be read, this name still may.
+func (s *scan) isLinked(job *fileJob) bool {
+	if job.first == nil {
+		return false
+	}
+	<-job.first.done
+	if job.first.entry == nil {
+		return false
+	}
+	entry := *job.first.entry
+	entry.Name = job.name
+	job.entry = &entry
+	s.report.linkedFile()
+	return true
 }
 
 // isProblem reports whether the error is about one file only.

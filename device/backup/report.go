@@ -80,6 +80,15 @@ func (r *reporter) other() { r.others.Add(1) }
 
 func (r *reporter) excluded() { r.excludedEntries.Add(1) }
 
+// reset sets the counts back to zero.
+func (r *reporter) reset() {
+	for _, count := range []*atomic.Int64{
+		&r.seen, &r.unchanged, &r.folders, &r.others, &r.excludedEntries, &r.bytes, &r.readBytes, &r.problemCount,
+	} {
+		count.Store(0)
+	}
+}
+
 // progress returns the counts so far.
 func (r *reporter) progress() Progress {
 	return Progress{

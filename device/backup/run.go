@@ -203,6 +203,9 @@ func (r *Run) finish(ctx context.Context, s *scan, run *seal.Run, journal *tree.
 	if err != nil {
 		return nil, err
 	}
+	if r.o.Stdin != nil && s.stopped() { // the interrupt may have ended who wrote the stream
+		return nil, errCutStream()
+	}
 	if err := s.chunks.packer.Flush(ctx); err != nil {
 		return nil, err
 	}
@@ -225,7 +228,7 @@ func (r *Run) finish(ctx context.Context, s *scan, run *seal.Run, journal *tree.
 func (r *Run) remember(s *scan, top *openFolder, result *Result) {
 	end := lastRunEnd{ground: r.v.ground(), snapshot: result.Snapshot}
 	if result.Partial {
-		if s.last != nil && s.last.size > s.next.at {
+		if before, err := os.Stat(s.next.path); err == nil && before.Size() > s.next.at {
 			return
 		}
 		end.snapshot = protocol.Hash{}

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"sync"
+	"sync/atomic"
 
 	"github.com/solekey/solekey/device/files"
 	"github.com/solekey/solekey/device/tree"
@@ -46,12 +47,15 @@ type scan struct {
 	jobs    chan *fileJob
 	folders chan *openFolder
 	links   map[tree.LinkGroup]*fileJob
+	taken   int         // sources that could be read
+	cut     atomic.Bool // something was left out because the run is to stop
 
 	mu  sync.Mutex // guards err
 	err error
 }
 
-// openFolder is a folder on its way from the walk to the assembler.
+// openFolder is a folder on its way from the walk to the assembler. Who walked
+// it hands it over when nothing more is asked of it: the assembler closes it.
 type openFolder struct {
 	folder *files.Folder
 	prev   *lastFolder
@@ -104,10 +108,12 @@ func (s *scan) failed() error {
 	return s.err
 }
 
-// stopped reports whether the walk should not begin anything new.
+// stopped reports whether nothing new is to be begun. Who asks leaves something
+// out then: the snapshot is partial.
 func (s *scan) stopped() bool {
 	select {
 	case <-s.stop:
+		s.cut.Store(true)
 		return true
 	case <-s.ctx.Done():
 		return true
@@ -128,6 +134,9 @@ func (s *scan) run(sources *source, readers int) (*openFolder, error) {
 	}
 	assembling.Go(s.assemble)
 	top := s.walkSource(sources, s.lastRoot())
+	if top != nil {
+		s.folders <- top
+	}
 	close(s.folders)
 	close(s.jobs)
 	assembling.Wait()
@@ -138,7 +147,10 @@ func (s *scan) run(sources *source, readers int) (*openFolder, error) {
 	if err := s.ctx.Err(); err != nil {
 		return nil, err
 	}
-	if top == nil {
+	if s.taken == 0 && s.cut.Load() {
+		return nil, protocol.Errorf(protocol.KindInterrupted, "interrupted before anything was read; no snapshot was made")
+	}
+	if s.taken == 0 {
 		return nil, protocol.Errorf(protocol.KindNotFound, "none of the sources could be read: there is nothing to back up")
 	}
 	return top, nil
@@ -172,8 +184,8 @@ func (s *scan) list(open func() (*files.Folder, error)) *listing {
 	return l
 }
 
-// walk looks at one listed folder and everything below it. A nil scope means
-// the root of a walk. It returns nil where the folder could not be read.
+// walk looks at one listed folder and everything below it. The caller hands what
+// it returns to the assembler; nil says that the folder could not be read.
 func (s *scan) walk(l *listing, prev *lastFolder, enter func(*listing) (*files.Scope, []*files.Problem)) *openFolder {
 	<-l.done
 	if l.err != nil {
@@ -202,13 +214,12 @@ func (s *scan) walk(l *listing, prev *lastFolder, enter func(*listing) (*files.S
 		s.walkItem(of, item, known, func() *listing { return ahead(i) }, scope)
 	}
 	ahead(-1)
-	s.folders <- of
 	return of
 }
 
 // walkItem looks at one entry of a folder.
 func (s *scan) walkItem(of *openFolder, item *files.Item, known *lastItem, sub func() *listing, scope *files.Scope) {
-	sl := slot{name: item.Name, identity: appendIdentity(nil, item.Identity())}
+	sl := slot{name: item.Name, identity: appendIdentity(nil, &item.Stat)}
 	sl.unsure = item.Changed > s.now()-unsureAfter
 	unchanged := known != nil && !known.unsure && bytes.Equal(known.identity, sl.identity)
 	switch item.Type {
@@ -272,20 +283,25 @@ func (s *scan) walkChild(of *openFolder, sl *slot, known *lastItem, unchanged bo
 	if child == nil {
 		return false
 	}
+	return s.describe(sl, child, known, unchanged)
+}
+
+// describe completes the slot of a walked folder, and hands the folder over. It
+// reports whether there is anything to say of it.
+func (s *scan) describe(sl *slot, child *openFolder, known *lastItem, unchanged bool) bool {
 	s.report.folder()
 	if unchanged && known.child != 0 {
 		sl.known = known
 	} else {
-		entry, problems := l.folder.DescribeSelf()
+		entry, problems := child.folder.DescribeSelf()
 		s.report.problems(problems)
-		if entry == nil {
-			return false
+		if entry != nil {
+			entry.Name, sl.entry = sl.name, entry
 		}
-		entry.Name = sl.name
-		sl.entry = entry
 	}
 	sl.child = child
-	return true
+	s.folders <- child
+	return sl.known != nil || sl.entry != nil
 }
 
 // lookAhead lists the next few subfolders while the walk is in the one before

@@ -82,7 +82,7 @@ func (v *testVault) scan(t testing.TB, last string, paths ...string) (protocol.H
 	top, err := s.run(sources, 2)
 	check(t, err)
 	check(t, packer.Flush(ctx))
-	check(t, s.next.finish(top.at, 0))
+	check(t, s.next.finish(top.at, lastRunEnd{}))
 	return top.node, s.report.progress()
 }
 
@@ -93,7 +93,6 @@ func check(t testing.TB, err error) {
 	}
 }
 
-// age sets a tree's times back, so that nothing in it counts as just changed.
 func TestScanTakesUnchangedFromLastRun(t *testing.T) {
 	v := newTestVault(t)
 	dir := t.TempDir()

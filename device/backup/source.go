@@ -61,13 +61,18 @@ func (s *source) child(name string) *source {
 	return c
 }
 
-// walkSource walks a source. It returns nil where it could not be read.
+// walkSource walks a source; the caller hands it to the assembler. It returns nil
+// where it could not be read.
 func (s *scan) walkSource(src *source, prev *lastFolder) *openFolder {
 	if src.named {
 		l := s.list(func() (*files.Folder, error) { return files.OpenFolder(src.path) })
-		return s.walk(l, prev, func(l *listing) (*files.Scope, []*files.Problem) {
+		of := s.walk(l, prev, func(l *listing) (*files.Scope, []*files.Problem) {
 			return s.selection.Enter(l.folder, l.items)
 		})
+		if of != nil {
+			s.taken++
+		}
+		return of
 	}
 	folder, err := files.OpenFolder(src.path)
 	if err != nil {
@@ -82,7 +87,6 @@ func (s *scan) walkSource(src *source, prev *lastFolder) *openFolder {
 		}
 		s.walkSourceChild(of, child, prev.find([]byte(child.name), &hint))
 	}
-	s.folders <- of
 	return of
 }
 
@@ -94,6 +98,7 @@ func (s *scan) walkSourceChild(of *openFolder, src *source, known *lastItem) {
 		return
 	}
 	if src.named && item.Type != tree.TypeFolder {
+		s.taken++
 		s.walkItem(of, &item, known, nil, nil)
 		return
 	}
@@ -105,19 +110,14 @@ func (s *scan) walkSourceChild(of *openFolder, src *source, known *lastItem) {
 	if child == nil {
 		return
 	}
-	s.report.folder()
+	if !src.named && len(child.slots) == 0 {
+		child.folder.Close() // on the way to nothing
+		return
+	}
 	stat := child.folder.Stat()
-	sl := slot{name: []byte(src.name), identity: appendIdentity(nil, stat.Identity()), child: child}
-	if known != nil && known.child != 0 && bytes.Equal(known.identity, sl.identity) {
-		sl.known = known
+	sl := slot{name: []byte(src.name), identity: appendIdentity(nil, &stat), unsure: stat.Changed > s.now()-unsureAfter}
+	unchanged := known != nil && !known.unsure && bytes.Equal(known.identity, sl.identity)
+	if s.describe(&sl, child, known, unchanged) {
 		of.slots = append(of.slots, sl)
-		return
 	}
-	entry, problems := child.folder.DescribeSelf()
-	s.report.problems(problems)
-	if entry == nil {
-		return
-	}
-	entry.Name, sl.entry = sl.name, entry
-	of.slots = append(of.slots, sl)
 }

@@ -40,8 +40,26 @@ type LedgerSource interface {
 	Ledger(ctx context.Context, from uint64) (entries []*ledger.Entry, objects [][]byte, err error)
 }
 
-// sync brings the vault up to date. A writer learns the head alone.
+// sync brings the vault up to date. What does not hold may be signed under entries
+// that came after the ledger was fetched: it is judged once more under these.
 func (v *Vault) sync(ctx context.Context) error {
+	err := v.syncUnder(ctx)
+	if protocol.KindOf(err) != protocol.KindUntrusted {
+		return err
+	}
+	newer, failed := SyncLedger(ctx, v.o.State, v.ledgers)
+	if failed != nil || newer.Head() == v.ledger.Head() {
+		return err
+	}
+	v.ledger = newer
+	if err := v.openKeys(); err != nil {
+		return err
+	}
+	return v.syncUnder(ctx)
+}
+
+// syncUnder is sync under the ledger that is known. A writer learns the head alone.
+func (v *Vault) syncUnder(ctx context.Context) error {
 	if v.Writer() {
 		return v.syncWriter(ctx)
 	}
@@ -59,10 +77,30 @@ func (v *Vault) sync(ctx context.Context) error {
 		}
 		return err
 	}
+	if err := v.holdPrunes(ctx); err != nil {
+		return err
+	}
 	if err := v.holdOthers(); err != nil {
 		return err
 	}
 	return v.weighPacks()
+}
+
+// holdPrunes demands that the newest step of the prune chain was computed from a
+// head in the chain of records: otherwise the provider hides records that
+// another owner device saw, or shows it another past. The records are asked for
+// again first, since they may have come between the two.
+func (v *Vault) holdPrunes(ctx context.Context) error {
+	if v.prunedFrom.Seq > v.chain.Head().Seq {
+		if err := v.syncRecords(ctx); err != nil {
+			return err
+		}
+	}
+	if v.step > 0 && !v.chain.Holds(v.prunedFrom) {
+		return protocol.Errorf(protocol.KindUntrusted,
+			"the server does not show record %d of the vault as the device saw it that pruned: it hides records or shows a different past; nothing was used", v.prunedFrom.Seq)
+	}
+	return nil
 }
 
 // syncWriter learns where the chain stands, and takes up what an earlier run of
@@ -104,35 +142,67 @@ func (v *Vault) syncRecords(ctx context.Context) error {
 	if chain, err = v.recheck(chain); err != nil {
 		return err
 	}
-	known := chain.Head()
-	first := true
-	err = v.remote.Snapshots(ctx, max(known.Seq, 1), func(raw []byte) error {
-		if first && known.Seq > 0 {
-			first = false
-			return v.kept.CheckHead(state.Position{Seq: known.Seq, Hash: snapshot.HashOf(raw)})
-		}
-		first = false
-		record, err := chain.Append(raw, v.ledger)
-		if err != nil {
-			return err
-		}
-		v.named.note(record, v.ledger)
-		return v.kept.AppendRecords(raw)
-	})
+	err = v.fetchRecords(ctx, chain)
 	if kept := v.endOthers(); err == nil {
 		err = kept
 	}
 	if err != nil {
 		return err
 	}
-	if first && known.Seq > 0 {
-		return v.kept.CheckHead(state.Position{})
-	}
 	if mark, err := v.kept.Head(); err != nil || mark.Seq > chain.Head().Seq {
 		return errors.Join(err, v.kept.CheckHead(state.Position{Seq: chain.Head().Seq, Hash: chain.Head().Hash}))
 	}
 	v.chain, v.head = chain, chain.Head()
 	return chain.Check(v.ledger)
+}
+
+// bytesAtOnce is how many bytes of records are kept with one write: a write waits
+// for the disk, and a first synchronisation takes in all there ever were.
+const bytesAtOnce = 4 << 20
+
+// fetchRecords appends the new records to the chain and keeps them.
+func (v *Vault) fetchRecords(ctx context.Context, chain *snapshot.Chain) error {
+	known, seen := chain.Head(), false
+	var fresh [][]byte
+	size := 0
+	keep := func() error {
+		err := v.kept.AppendRecords(fresh...)
+		fresh, size = fresh[:0], 0
+		return err
+	}
+	err := v.remote.Snapshots(ctx, max(known.Seq, 1), func(raw []byte) error {
+		if !seen && known.Seq > 0 {
+			seen = true
+			return sameRecord(known, raw)
+		}
+		record, err := chain.Append(raw, v.ledger)
+		if err != nil {
+			return err
+		}
+		v.named.note(record, v.ledger)
+		fresh, size = append(fresh, raw), size+len(raw)
+		if size < bytesAtOnce {
+			return nil
+		}
+		return keep()
+	})
+	if kept := keep(); err == nil {
+		err = kept
+	}
+	if err == nil && !seen && known.Seq > 0 {
+		err = v.kept.CheckHead(state.Position{})
+	}
+	return err
+}
+
+// sameRecord demands that the provider still serves the newest record that is
+// kept. The mark may be further: what was kept may have been lost since.
+func sameRecord(known ledger.VaultHead, raw []byte) error {
+	if snapshot.HashOf(raw) == known.Hash {
+		return nil
+	}
+	return protocol.Errorf(protocol.KindUntrusted,
+		"the server serves another record %d of the vault than the one this device has seen: it shows a different past (a fork); nothing was used", known.Seq)
 }
 
 // recheck takes the kept records in again where a removal in the ledger says
@@ -159,16 +229,22 @@ func (v *Vault) recheck(chain *snapshot.Chain) (*snapshot.Chain, error) {
 func (v *Vault) syncGenerations(ctx context.Context) error {
 	prunes := snapshot.NewPrunes(v.o.Vault)
 	var gone []protocol.PackID
+	var from ledger.VaultHead
 	err := v.remote.Generations(ctx, 1, func(raw []byte) error {
 		g, err := prunes.Append(raw, v.ledger)
-		if err == nil && g.Act == snapshot.PruneDrop {
+		if err != nil {
+			return err
+		}
+		from = g.Head
+		if g.Act == snapshot.PruneDrop {
 			gone = append(gone, g.Packs...)
 		}
-		return err
+		return nil
 	})
 	if err != nil {
 		return err
 	}
+	v.prunedFrom = from
 	v.prunes, v.step, v.gone = prunes, prunes.Number(), gone
 	return v.kept.AdvanceGeneration(state.Position{Seq: prunes.Number(), Hash: prunes.Hash()})
 }

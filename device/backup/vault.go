@@ -5,6 +5,7 @@ package backup
 
 import (
 	"context"
+	"crypto/sha256"
 	"sync"
 
 	"github.com/solekey/solekey/device/client"
@@ -32,28 +33,29 @@ type Options struct {
 // Vault is a vault as this device sees it: synchronised, verified, opened as far
 // as the device may. It is not safe for concurrent use, but for what reads.
 type Vault struct {
-	o       Options
-	device  *state.Device
-	kept    *state.Vault
-	remote  provider
-	ledgers LedgerSource
-	ledger  *ledger.State
-	ring    *keyring.Ring         // nil for a writer
-	opens   *keyring.VaultSecrets // nil for a writer
-	own     *tree.Secrets         // by which this device names, cuts and pads
-	index   *tree.Index
-	chain   *snapshot.Chain   // nil for a writer
-	prunes  *snapshot.Prunes  // nil for a writer
-	gone    []protocol.PackID // dropped, in the order of the prune chain
-	head    ledger.VaultHead  // the newest record known
-	step    uint64            // the newest step of the prune chain known
-	named   otherHeads        // what records say of other vaults; nothing for a writer
+	o          Options
+	device     *state.Device
+	kept       *state.Vault
+	remote     provider
+	ledgers    LedgerSource
+	ledger     *ledger.State
+	ring       *keyring.Ring         // nil for a writer
+	opens      *keyring.VaultSecrets // nil for a writer
+	own        *tree.Secrets         // by which this device names, cuts and pads
+	index      *tree.Index
+	chain      *snapshot.Chain   // nil for a writer
+	prunes     *snapshot.Prunes  // nil for a writer
+	gone       []protocol.PackID // dropped, in the order of the prune chain
+	head       ledger.VaultHead  // the newest record known
+	step       uint64            // the newest step of the prune chain known
+	prunedFrom ledger.VaultHead  // the head that this step was computed from
+	named      otherHeads        // what records say of other vaults; nothing for a writer
 
 	leftOut uint64 // lowest cursor of a listed pack that syncPacks left out
 
 	mu    sync.Mutex // guards what follows
 	names map[protocol.MemberID]*tree.Names
-	runs  map[protocol.RunID]*seal.Run
+	runs  map[runKey]*seal.Run
 }
 
 // Open brings ledger, chains and index up to date with the provider and opens
@@ -61,7 +63,7 @@ type Vault struct {
 func Open(ctx context.Context, o Options) (*Vault, error) {
 	v := &Vault{
 		o: o, kept: o.State.Vault(o.Vault), remote: o.Member.Vault(o.Vault), ledgers: o.Member,
-		names: map[protocol.MemberID]*tree.Names{}, runs: map[protocol.RunID]*seal.Run{},
+		names: map[protocol.MemberID]*tree.Names{}, runs: map[runKey]*seal.Run{},
 	}
 	if v.o.Warn == nil {
 		v.o.Warn = func(error) {}
@@ -175,11 +177,20 @@ func (v *Vault) openPack(h *seal.PackHeader) (*seal.Pack, error) {
 	return seal.OpenPack(run, h)
 }
 
+// runKey is what a run's key was opened from. The run's name alone is not it: any
+// device may seal a pack under the name of another's run.
+type runKey struct {
+	run   protocol.RunID
+	epoch uint64
+	wrap  protocol.Hash
+}
+
 func (v *Vault) openRun(h *seal.PackHeader) (*seal.Run, error) {
+	key := runKey{h.Run, h.Epoch, sha256.Sum256(h.Wrap)}
 	v.mu.Lock()
-	run := v.runs[h.Run]
+	run := v.runs[key]
 	v.mu.Unlock()
-	if run != nil && run.Epoch() == h.Epoch {
+	if run != nil {
 		return run, nil
 	}
 	own, err := v.opens.Wrap(h.Epoch)
@@ -194,7 +205,7 @@ func (v *Vault) openRun(h *seal.PackHeader) (*seal.Run, error) {
 	if len(v.runs) >= maxRuns {
 		clear(v.runs)
 	}
-	v.runs[h.Run] = run
+	v.runs[key] = run
 	return run, nil
 }
 
