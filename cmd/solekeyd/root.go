@@ -91,6 +91,8 @@ func (p *program) root() *cobra.Command {
 			"folder in one data folder, serves everything from one port, and backs itself up every\n" +
 			"night. It keeps what devices sealed and can open none of it.",
 		Example:           "  solekeyd up                     # the first start prints an invite\n  solekeyd invite                 # one more account, while the server runs\n  solekeyd doctor --read-data     # check everything that is stored",
+		Args:              knownCommand,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		DisableAutoGenTag: true,
@@ -110,6 +112,14 @@ func (p *program) root() *cobra.Command {
 		cmd.DisableAutoGenTag = true
 	}
 	return root
+}
+
+// knownCommand makes a wrong command an error of usage.
+func knownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return protocol.Errorf(protocol.KindUsage, "there is no command %q; %s --help lists them", args[0], cmd.CommandPath())
 }
 
 // defaultData is /var/lib/solekeyd for root, else below XDG_DATA_HOME.
