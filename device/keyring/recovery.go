@@ -24,8 +24,7 @@ const RecoveryKeySize = 20
 // leaves the device but the locator.
 type RecoveryKey struct {
 	secret *keys.Secret
-	raw    [RecoveryKeySize]byte
-	_      [0]func() // not comparable
+	raw    func() [RecoveryKeySize]byte // a function, so that no printer follows it
 }
 
 // GenerateRecoveryKey returns a new random recovery key.
@@ -41,7 +40,7 @@ func newRecoveryKey(raw [RecoveryKeySize]byte) *RecoveryKey {
 	if err != nil {
 		panic("solekey: internal error: " + err.Error())
 	}
-	return &RecoveryKey{secret: secret, raw: raw}
+	return &RecoveryKey{secret: secret, raw: func() [RecoveryKeySize]byte { return raw }}
 }
 
 // Sizes of the written form: groups of letters and digits, the last of which is
@@ -57,7 +56,8 @@ var recoveryAlphabet = base32.StdEncoding.WithPadding(base32.NoPadding)
 // Written returns the form that is printed: nine groups of four, A to Z and 2
 // to 7, the last group a checksum of 20 bits.
 func (k *RecoveryKey) Written() string {
-	text := recoveryAlphabet.EncodeToString(k.raw[:])
+	raw := k.raw()
+	text := recoveryAlphabet.EncodeToString(raw[:])
 	text += checksum(text)
 	var parts []string
 	for i := 0; i < len(text); i += groupSize {
@@ -67,13 +67,13 @@ func (k *RecoveryKey) Written() string {
 }
 
 // String hides the key.
-func (k *RecoveryKey) String() string { return "(secret)" }
+func (k RecoveryKey) String() string { return "(secret)" }
 
 // Format hides the key whatever the verb.
-func (k *RecoveryKey) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("(secret)")) }
+func (k RecoveryKey) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("(secret)")) }
 
 // MarshalText fails: a recovery key is only ever written by Written.
-func (k *RecoveryKey) MarshalText() ([]byte, error) {
+func (k RecoveryKey) MarshalText() ([]byte, error) {
 	return nil, protocol.Errorf(protocol.KindInternal, "a recovery key does not marshal")
 }
 
