@@ -98,9 +98,6 @@ func (d *dumping) fetch(part *dumpPart) error {
 		at += part.wants[i].Length
 	}
 	return d.b.reader.Fetch(d.ctx, part.wants, func(i int, chunk []byte, err error) error {
-		if protocol.KindOf(err) == protocol.KindNotFound {
-			err = protocol.Wrap(protocol.KindUnreadable, err, "the server has lost a part of the file")
-		}
 		if err != nil {
 			return err
 		}
@@ -112,6 +109,9 @@ func (d *dumping) fetch(part *dumpPart) error {
 // write writes parts as they come, with zeros for the holes between them.
 func (d *dumping) write(e *tree.Entry, parts <-chan *dumpPart) error {
 	for part := range parts {
+		if part.err != nil && isLoss(part.err) {
+			return protocol.Wrap(protocol.KindUnreadable, part.err, "a part of the file is lost or damaged at the server")
+		}
 		if part.err != nil {
 			return part.err
 		}

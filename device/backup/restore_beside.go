@@ -112,7 +112,9 @@ func (r *Restore) wouldDo(existing *files.Folder, e *tree.Entry) RestoreAction {
 		return ActionRestored
 	case r.o.Overwrite == files.Never, r.o.Overwrite == files.IfNewer && item.Modified >= e.Modified:
 		return ActionKept
-	case item.Type == e.Type && item.Size == e.Size && item.Modified == e.Modified && r.o.Overwrite == files.IfChanged:
+	case item.Type != e.Type || e.Type == tree.TypeFile && item.Size != e.Size:
+		return ActionRestored
+	case item.Modified == e.Modified && r.o.Overwrite == files.IfChanged:
 		return ActionUnchanged
 	}
 	return ActionRestored
