@@ -51,6 +51,25 @@ func (v *Vault) resetIndex(dir string) error {
 	return tree.RemoveIndex(dir)
 }
 
+// rebuildIndex makes the local index anew from the indexes inside the packs. A
+// writer, who cannot read these, begins with nothing and sends again.
+func (v *Vault) rebuildIndex(ctx context.Context) error {
+	dir, err := v.kept.CachePath(state.CacheIndex)
+	if err != nil {
+		return err
+	}
+	if err := v.index.Close(); err != nil {
+		v.o.Warn(err) // it may be as damaged as this assumes
+	}
+	if err := v.resetIndex(dir); err != nil {
+		return err
+	}
+	if err := v.openIndex(); err != nil {
+		return err
+	}
+	return v.sync(ctx)
+}
+
 // The cursor says up to which receipt the packs are in the index. It lies in the
 // index's folder, so that it is lost together with the index.
 func cursorPath(dir string) string { return filepath.Join(dir, "received") }

@@ -4,13 +4,16 @@
 package backup
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"maps"
 	"os"
 	"runtime"
+	"slices"
 	"sync/atomic"
 
 	"github.com/solekey/solekey/device/files"
@@ -98,16 +101,22 @@ func (r *Run) Progress() Progress {
 // Do backs up and commits a snapshot. Errors about single entries end nothing:
 // they are counted in Problems.
 func (r *Run) Do(ctx context.Context) (*Result, error) {
+	rebuilt := false
 	for range maxTries {
 		result, err := r.once(ctx)
-		if !errors.Is(err, errMoved) {
+		damaged := !rebuilt && errors.Is(err, tree.ErrIndexDamaged)
+		if !damaged && !errors.Is(err, errMoved) {
 			return result, err
 		}
 		if r.o.Stdin != nil {
-			return nil, protocol.Errorf(protocol.KindBusy, "the vault was pruned or got new keys meanwhile, and the stream cannot be read twice; run it again: most of it is stored already")
+			return nil, protocol.Wrap(protocol.KindBusy, err, "the stream cannot be read twice; run it again: most of it is stored already")
 		}
 		r.startOver()
-		if err := r.v.refresh(ctx); err != nil {
+		prepare := r.v.refresh
+		if damaged {
+			rebuilt, prepare = true, r.v.rebuildIndex
+		}
+		if err := prepare(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -178,6 +187,10 @@ func (r *Run) newScan(ctx context.Context, packer *tree.Packer, last, next strin
 	if err != nil {
 		return nil, protocol.Wrap(protocol.KindUsage, err, "exclude rules")
 	}
+	ground, err := r.v.ground()
+	if err != nil {
+		return nil, err
+	}
 	stop := r.o.Stop
 	if stop == nil {
 		stop = make(chan struct{})
@@ -187,12 +200,12 @@ func (r *Run) newScan(ctx context.Context, packer *tree.Packer, last, next strin
 		ctx: ctx, stop: stop, selection: selection, report: r.report, now: v.o.Now,
 		chunks:  &chunks{names: tree.NewNames(v.own.Naming), index: v.index, packer: packer},
 		chunker: tree.NewChunker(v.own.Chunking), cutter: tree.NewCutter(v.own.Chunking),
-		next: newLastRunWriter(next),
+		next: newLastRunWriter(next), ground: ground,
 	}
 	if !r.o.Force {
 		s.last = openLastRun(last)
 	}
-	s.trusted = s.last != nil && s.last.ground == v.ground()
+	s.trusted = s.last != nil && s.last.ground == ground
 	r.reused.Store(s.chunks)
 	return s, nil
 }
@@ -226,7 +239,7 @@ func (r *Run) finish(ctx context.Context, s *scan, run *seal.Run, journal *tree.
 // remember puts the file for the next run in its place. A partial run that knows
 // less than the one before it leaves that one's.
 func (r *Run) remember(s *scan, top *openFolder, result *Result) {
-	end := lastRunEnd{ground: r.v.ground(), snapshot: result.Snapshot}
+	end := lastRunEnd{ground: s.ground, snapshot: result.Snapshot}
 	if result.Partial {
 		if before, err := os.Stat(s.next.path); err == nil && before.Size() > s.next.at {
 			return
@@ -260,9 +273,9 @@ func (v *Vault) stands(record protocol.Hash) bool {
 }
 
 // ground is what an earlier run must have stood on, so that what it stored can be
-// referred to without another look: no pack was retired since, and no device
-// removed whose packs do not count any more.
-func (v *Vault) ground() (ground protocol.Hash) {
+// referred to without another look: no pack was retired or found broken since,
+// and no device removed whose packs do not count any more.
+func (v *Vault) ground() (protocol.Hash, error) {
 	h := sha256.New()
 	h.Write(binary.BigEndian.AppendUint64(nil, v.step))
 	for _, m := range v.ledger.AllMembers() {
@@ -270,8 +283,12 @@ func (v *Vault) ground() (ground protocol.Hash) {
 			h.Write(m.ID[:])
 		}
 	}
-	h.Sum(ground[:0])
-	return ground
+	found, err := v.brokenPacks()
+	broken := slices.SortedFunc(maps.Keys(found), func(a, b protocol.PackID) int { return bytes.Compare(a[:], b[:]) })
+	for _, id := range broken {
+		h.Write(id[:])
+	}
+	return protocol.Hash(h.Sum(nil)), err
 }
 
 // details describe the snapshot.

@@ -39,7 +39,8 @@ type scan struct {
 	chunker   *tree.Chunker
 	cutter    *tree.Cutter
 	last      *lastRun
-	trusted   bool // no pack was retired since the last run
+	trusted   bool // the last run stood on the same ground
+	ground    protocol.Hash
 	next      *lastRunWriter
 	report    *reporter
 	now       func() protocol.Time

@@ -74,7 +74,7 @@ func (s *scan) walkSource(src *source, prev *lastFolder) *openFolder {
 		}
 		return of
 	}
-	folder, err := files.OpenFolder(src.path)
+	folder, err := files.OpenPassage(src.path)
 	if err != nil {
 		s.report.problem(err)
 		return nil

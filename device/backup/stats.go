@@ -6,7 +6,6 @@ package backup
 import (
 	"context"
 
-	"github.com/solekey/solekey/device/state"
 	"github.com/solekey/solekey/protocol"
 )
 
@@ -114,20 +113,7 @@ func (v *Vault) RepairIndex(ctx context.Context) (packs int, err error) {
 	if err := v.mustRead(); err != nil {
 		return 0, err
 	}
-	dir, err := v.kept.CachePath(state.CacheIndex)
-	if err != nil {
-		return 0, err
-	}
-	if err := v.index.Close(); err != nil {
-		v.o.Warn(err) // it may be as damaged as this assumes
-	}
-	if err := v.resetIndex(dir); err != nil {
-		return 0, err
-	}
-	if err := v.openIndex(); err != nil {
-		return 0, err
-	}
-	if err := v.sync(ctx); err != nil {
+	if err := v.rebuildIndex(ctx); err != nil {
 		return 0, err
 	}
 	for _, err := range v.index.Packs() {

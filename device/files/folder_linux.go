@@ -27,6 +27,7 @@ type Folder struct {
 	name    []byte  // within parent; the whole path for the root
 	stat    Stat    // when it was opened
 	listing sync.Mutex
+	passage bool // opened to go through only
 
 	// Guarded by pool.mu.
 	fd       int
@@ -39,11 +40,26 @@ type Folder struct {
 // followed, as a root to walk from. Who opened it closes it, which also ends
 // every folder reached from it.
 func OpenFolder(path string) (*Folder, error) {
-	fd, err := openPath(path)
+	fd, err := openPath(path, openFolderFlags&^unix.O_NOFOLLOW)
 	if err != nil {
 		return nil, &Problem{ActOpen, causeOf(err), []byte(path), err}
 	}
 	return newRoot(path, fd)
+}
+
+// OpenPassage is OpenFolder for a folder on the way to something. It need not be
+// readable, as the folder above a home need not be, and List fails.
+func OpenPassage(path string) (*Folder, error) {
+	fd, err := openPath(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC)
+	if err != nil {
+		return nil, &Problem{ActOpen, causeOf(err), []byte(path), err}
+	}
+	folder, err := newRoot(path, fd)
+	if err != nil {
+		return nil, err
+	}
+	folder.passage = true
+	return folder, nil
 }
 
 func newRoot(path string, fd int) (*Folder, error) {
@@ -57,7 +73,7 @@ func newRoot(path string, fd int) (*Folder, error) {
 }
 
 // openPath opens a folder whose path may be longer than the system takes at once.
-func openPath(path string) (int, error) {
+func openPath(path string, flags int) (int, error) {
 	const most = 4000
 	dir := unix.AT_FDCWD
 	path = filepath.Clean(path)
@@ -72,7 +88,11 @@ func openPath(path string) (int, error) {
 		} else {
 			path = ""
 		}
-		fd, err := openQuietly(dir, part, openFolderFlags&^unix.O_NOFOLLOW)
+		now := flags
+		if path != "" {
+			now = unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC
+		}
+		fd, err := openQuietly(dir, part, now)
 		if dir >= 0 {
 			_ = unix.Close(dir)
 		}
@@ -237,7 +257,11 @@ func (f *Folder) DescribeSelf() (*tree.Entry, []*Problem) {
 		return nil, []*Problem{f.problem(ActStat, nil, err)}
 	}
 	entry := entryOf(&Item{Stat: stat})
-	entry.Xattrs, err = xattrsOf(opened(fd))
+	var holder xattrHolder = opened(fd)
+	if f.passage {
+		holder = named{fd, "."}
+	}
+	entry.Xattrs, err = xattrsOf(holder)
 	if err != nil {
 		return entry, []*Problem{f.problem(ActXattrs, nil, err)}
 	}

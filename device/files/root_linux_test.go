@@ -182,6 +182,7 @@ func TestRootOneFileSystem(t *testing.T) {
 func TestRootAsNobody(t *testing.T) {
 	if root := os.Getenv("SOLEKEY_TEST_NOBODY"); root != "" {
 		nobodyReads(t, filepath.Join(root, "source"))
+		nobodyPasses(t, filepath.Join(root, "passage"))
 		nobodyRestores(t, filepath.Join(root, "target"))
 		return
 	}
@@ -195,6 +196,8 @@ func TestRootAsNobody(t *testing.T) {
 	put(t, filepath.Join(root, "source", "closed", "file"), "x")
 	must(t, os.Chmod(filepath.Join(root, "source", "closed"), 0o700))
 	put(t, filepath.Join(root, "source", "open"), "x")
+	put(t, filepath.Join(root, "passage", "home", "file"), "x")
+	must(t, os.Chmod(filepath.Join(root, "passage"), 0o711))
 	must(t, os.Mkdir(filepath.Join(root, "target"), 0o755))
 	must(t, os.Chown(filepath.Join(root, "target"), nobody, nobody))
 
@@ -224,6 +227,25 @@ func nobodyReads(t *testing.T, path string) {
 	file, err := root.Open([]byte("open")) // not its owner: O_NOATIME is not for it
 	must(t, err)
 	must(t, file.Close())
+}
+
+// nobodyPasses goes through a folder that nobody may list.
+func nobodyPasses(t *testing.T, path string) {
+	if _, err := OpenFolder(path); CauseOf(err) != Denied {
+		t.Errorf("opened to be listed: %v", err)
+	}
+	passage, err := OpenPassage(path)
+	must(t, err)
+	defer passage.Close()
+	item, err := passage.Lookup([]byte("home"))
+	must(t, err)
+	entry, problems := passage.DescribeSelf()
+	if item.Type != tree.TypeFolder || entry == nil || entry.Mode != 0o711 || len(problems) > 0 {
+		t.Errorf("%+v, %+v, %v", item, entry, problems)
+	}
+	if _, _, err := passage.List(); err == nil {
+		t.Error("a passage was listed")
+	}
 }
 
 // nobodyRestores is warned of what it cannot set, and restores the rest.

@@ -18,6 +18,9 @@ type Folder struct{}
 // OpenFolder opens nothing on this system.
 func OpenFolder(path string) (*Folder, error) { return nil, unsupported(path) }
 
+// OpenPassage opens nothing on this system.
+func OpenPassage(path string) (*Folder, error) { return nil, unsupported(path) }
+
 // List lists nothing.
 func (f *Folder) List() ([]Item, []*Problem, error) { return nil, nil, unsupported("") }
 
