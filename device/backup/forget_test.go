@@ -150,7 +150,7 @@ func (k *keeper) lie(d *fakeDevice, root protocol.Hash, claims RunDetails) (id p
 		run, err := seal.NewRun(to)
 		check(k.t, err)
 		claims.Root, claims.Namer, claims.Host = root, v.own.Namer, "host"
-		raw, err := v.commit(context.Background(), run, &details{Run: &claims})
+		raw, err := v.propose(context.Background(), run, snapshot.ActRun, &details{Run: &claims}, nil)
 		check(k.t, err)
 		id = snapshot.HashOf(raw)
 	})
@@ -233,7 +233,7 @@ func TestForgetWhatDoesNotOpen(t *testing.T) {
 		check(t, err)
 		run, err := seal.NewRun(to)
 		check(t, err)
-		raw, err := v.commit(context.Background(), run, &details{List: &ListDetails{}})
+		raw, err := v.propose(context.Background(), run, snapshot.ActRun, &details{List: &ListDetails{}}, nil)
 		check(t, err)
 		junk = snapshot.HashOf(raw)
 	})
