@@ -62,12 +62,14 @@ func run(ctx context.Context, args []string, s *streams) int {
 }
 
 // watchSignals closes a.interrupted at the first interrupt, so that a backup can
-// end in order, and cancels the context at the second.
+// end in order, and cancels the context at the second. One after that ends the
+// program by itself, should a file system not answer.
 func (a *app) watchSignals(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
+		defer signal.Stop(signals)
 		select {
 		case <-signals:
 			close(a.interrupted)
@@ -78,7 +80,7 @@ func (a *app) watchSignals(ctx context.Context) (context.Context, func()) {
 			cancel()
 			return
 		}
-		a.warn("interrupted: what was read so far becomes a partial snapshot; interrupt again to stop at once")
+		a.warn("interrupted: the run ends in order, with what was read so far; interrupt again to stop at once")
 		select {
 		case <-signals:
 			cancel()

@@ -31,7 +31,7 @@ func (d *fakeDevice) readable() map[string]string {
 		list, err := v.Snapshots()
 		check(d.t, err)
 		for _, s := range list {
-			r := &treeReader{t: d.t, reader: v.reader(), content: content}
+			r := &treeReader{t: d.t, reader: v.mustBrowse(d.t), content: content}
 			r.folder("", s.Root)
 		}
 	})
@@ -305,7 +305,7 @@ func TestRunReliesOnPresentDevicesOnly(t *testing.T) {
 	d.with(func(v *Vault) {
 		list, err := v.Snapshots()
 		check(t, err)
-		r := &treeReader{t: t, reader: v.reader(), content: map[string]string{}}
+		r := &treeReader{t: t, reader: v.mustBrowse(t), content: map[string]string{}}
 		r.folder("", list[len(list)-1].Root)
 		if len(r.content) != 2 {
 			t.Errorf("read back %v", r.content)

@@ -86,7 +86,6 @@ type fileJob struct {
 	first  *fileJob // another name of the same file that is read already
 	done   chan struct{}
 	entry  *tree.Entry // nil: it could not be read
-	err    error       // ends the scan
 }
 
 // store is a tree.Store.

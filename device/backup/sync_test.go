@@ -18,6 +18,13 @@ import (
 	"github.com/solekey/solekey/protocol/snapshot"
 )
 
+func (v *Vault) mustBrowse(t testing.TB) *tree.Reader {
+	t.Helper()
+	b, err := v.Browser()
+	check(t, err)
+	return b.reader
+}
+
 // treeReader reads trees whole.
 type treeReader struct {
 	t       testing.TB

@@ -208,8 +208,3 @@ func (v *Vault) openRun(h *seal.PackHeader) (*seal.Run, error) {
 	v.runs[key] = run
 	return run, nil
 }
-
-// reader returns a reader of chunks.
-func (v *Vault) reader() *tree.Reader {
-	return tree.NewReader(tree.ReaderOptions{Index: v.index, Source: v.source(), Open: v.openPack, Names: v.namesOf})
-}
