@@ -48,8 +48,8 @@ func (c *chunks) has(name protocol.Hash) (bool, error) {
 	return c.index.Has(name)
 }
 
-// hasAll reports whether all pieces of a content are stored. Lists are asked
-// for by their own names: a list was stored after what it lists.
+// hasAll reports whether all pieces are stored. That a list is says nothing of what
+// it lists: packs are retired one by one.
 func (c *chunks) hasAll(pieces []tree.Piece) (bool, error) {
 	for _, p := range pieces {
 		if ok, err := c.has(p.Name); !ok || err != nil {

@@ -61,6 +61,7 @@ func (v *Vault) rebuildIndex(ctx context.Context) error {
 	if err := v.index.Close(); err != nil {
 		v.o.Warn(err) // it may be as damaged as this assumes
 	}
+	v.index = nil
 	if err := v.resetIndex(dir); err != nil {
 		return err
 	}

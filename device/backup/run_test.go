@@ -361,6 +361,16 @@ func TestRunDamagedIndex(t *testing.T) {
 	}
 }
 
+// TestCloseWithoutIndex closes a vault whose index could not be built anew.
+func TestCloseWithoutIndex(t *testing.T) {
+	d := newFakeAccount(t)
+	d.with(func(v *Vault) {
+		check(t, v.index.Close())
+		v.index = nil
+		check(t, v.Close())
+	})
+}
+
 // TestRunStopped makes a partial snapshot, and does not forget what an earlier
 // run knew.
 func TestRunStopped(t *testing.T) {

@@ -119,7 +119,12 @@ func (v *Vault) openKeys() error {
 }
 
 // Close lets go of the local index.
-func (v *Vault) Close() error { return v.index.Close() }
+func (v *Vault) Close() error {
+	if v.index == nil { // it could not be built anew
+		return nil
+	}
+	return v.index.Close()
+}
 
 // Writer reports whether this device can only add.
 func (v *Vault) Writer() bool { return v.ring == nil }
