@@ -68,8 +68,9 @@ func shuffle(packs []tree.PackInfo) {
 // other; each is verified while the next one is on its way.
 const packsEach = 8
 
-// readData reads packs whole, each once, as many at a time as there are
-// processors and one more: 16 MiB each, and at most 24.
+// readData reads packs whole, each once, two at a time where there are two
+// processors: while one is verified the next is on its way. Each takes 16 MiB, and
+// at most 24, and a frame.
 func (c *Check) readData(ctx context.Context) error {
 	var packs []tree.PackInfo
 	for p, err := range c.v.index.Packs() {
@@ -87,7 +88,7 @@ func (c *Check) readData(ctx context.Context) error {
 	defer cancel(nil)
 	d := &dataCheck{c: c, decompressor: tree.NewDecompressor()}
 	var readers sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), 2) + 1 {
+	for range min(runtime.GOMAXPROCS(0), 2) {
 		readers.Go(func() {
 			var raw []byte
 			for job := range jobs {
