@@ -186,7 +186,7 @@ func (h *handmade) content(folder *files.Folder, item *files.Item, put tree.Stor
 	if len(problems) > 0 {
 		t.Fatal(problems[0])
 	}
-	chunker, content := tree.NewChunker(h.w.secrets.Chunking), tree.NewContentWriter(put)
+	chunker, content := h.chunker, tree.NewContentWriter(put)
 	chunker.Reset(&dataReader{file: file, holes: e.Holes})
 	for {
 		chunk, err := chunker.Next()
@@ -285,14 +285,15 @@ func namesIn(t testing.TB, dir string) []string {
 
 // handmade stores chunks that no backup would make.
 type handmade struct {
-	w      *restoreWorld
-	packer *tree.Packer
-	names  *tree.Names
+	w       *restoreWorld
+	packer  *tree.Packer
+	names   *tree.Names
+	chunker *tree.Chunker
 }
 
 func (w *restoreWorld) handmake(make func(h *handmade) protocol.Hash) {
 	w.t.Helper()
-	h := &handmade{w: w, names: tree.NewNames(w.secrets.Naming)}
+	h := &handmade{w: w, names: tree.NewNames(w.secrets.Naming), chunker: tree.NewChunker(w.secrets.Chunking)}
 	h.packer = tree.NewPacker(w.t.Context(), tree.PackerOptions{Run: w.run, Secrets: w.secrets, Sink: w.sink})
 	defer h.packer.Close()
 	root := make(h)
