@@ -134,7 +134,7 @@ func (f *fakeServer) PutPack(ctx context.Context, id protocol.PackID, statement,
 func (f *fakeServer) Blocks(_ context.Context, reads []client.Read, visit func(i int, b client.Block) error) error {
 	for i, r := range reads {
 		p := f.pack(r.Pack)
-		if p == nil || p.state == api.PackDropped {
+		if p == nil || p.bytes == nil || p.state == api.PackDropped {
 			if err := visit(i, client.Block{Status: api.BlockAbsent}); err != nil {
 				return err
 			}
