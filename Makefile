@@ -37,7 +37,7 @@ build: ## build bin/solekey and bin/solekeyd: static, reproducible
 
 try: build ## back DIR up to a provider on this machine, restore it on a second device, compare
 	@if [ -z "$(DIR)" ]; then echo "make try needs a folder: make try DIR=~/Documents" >&2; exit 2; fi
-	@dir="$(DIR)"; go run ./test/try "$${dir/#\~/$$HOME}"
+	@dir="$(DIR)"; CGO_ENABLED=0 go run -trimpath ./test/try "$${dir/#\~/$$HOME}"
 
 setup: ## install the Debian packages the tests need, if any is missing
 	@./test/setup.sh

@@ -42,7 +42,7 @@ func newDeviceApprove(a *app) *cobra.Command {
 		},
 	}
 	fl := c.Flags()
-	fl.StringVar(&f.request, "request", "", "which request, as `solekey device list` shows it (default: the newest)")
+	fl.StringVar(&f.request, "request", "", "which request, as solekey device list shows it (default: the newest)")
 	fl.StringVar(&f.name, "name", "", "name to give a writer device (an owner device names itself)")
 	fl.StringVar(&f.vault, "vault", "", "name of the vault that a writer may add to (default: the one this device backs up to)")
 	fl.DurationVar(&f.timeout, "timeout", 2*time.Minute, "how long to wait for a device to ask, and to answer")

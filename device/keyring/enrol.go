@@ -220,7 +220,7 @@ func (n *Newcomer) CheckAnswer(typed string) error {
 		return err
 	}
 	if !sameCode(typed, shortCode(labelAnswer, n.seen)) {
-		return protocol.Errorf(protocol.KindWrongSecret, "the code is not the one that the approving device must show: this device was not enrolled; begin anew")
+		return protocol.Errorf(protocol.KindWrongSecret, "the code is not the one that the approving device must show")
 	}
 	n.stage = stageChecked
 	return nil
