@@ -5,6 +5,7 @@ package backup
 
 import (
 	"context"
+	"errors"
 	"crypto/sha256"
 	"sync"
 
@@ -89,11 +90,15 @@ func (v *Vault) open(ctx context.Context) (err error) {
 	if err := v.openIndex(); err != nil {
 		return err
 	}
-	if err := v.sync(ctx); err != nil {
-		v.Close()
-		return err
+	err = v.sync(ctx)
+	if errors.Is(err, tree.ErrIndexDamaged) {
+		v.o.Warn(protocol.Errorf(protocol.KindUntrusted, "the local index is damaged; it is built anew"))
+		err = v.rebuildIndex(ctx)
 	}
-	return nil
+	if err != nil {
+		v.Close()
+	}
+	return err
 }
 
 // openKeys opens what the device's role gives it.

@@ -15,7 +15,7 @@ import (
 
 // ErrIndexDamaged is in the chain of the error for an index whose files do not hold together. Nothing wrong was
 // answered from it. The index is to be removed (RemoveIndex) and rebuilt from the packs' own indexes.
-var ErrIndexDamaged = errors.New("the local index is damaged: it must be rebuilt")
+var ErrIndexDamaged = errors.New("the local index is damaged; build it anew with: solekey repair index")
 
 // castagnoli is the polynomial of all checksums of local files. They find damage, not malice: whoever can write
 // the device's files needs no forged checksum.
