@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 
@@ -37,7 +38,7 @@ func writePages(c *cobra.Command, dir string) error {
 		return protocol.Wrap(protocol.KindUsage, err, "write manual page")
 	}
 	for _, sub := range c.Commands() {
-		if !sub.IsAvailableCommand() {
+		if !hasPage(sub) {
 			continue
 		}
 		if err := writePages(sub, dir); err != nil {
@@ -46,6 +47,10 @@ func writePages(c *cobra.Command, dir string) error {
 	}
 	return nil
 }
+
+// hasPage reports whether a command gets a page: not the hidden ones, and not
+// help, which is what the pages are.
+func hasPage(c *cobra.Command) bool { return c.IsAvailableCommand() && c.Name() != "help" }
 
 func pageName(c *cobra.Command) string { return strings.ReplaceAll(c.CommandPath(), " ", "-") }
 
@@ -60,14 +65,16 @@ func manPage(c *cobra.Command) string {
 		long = c.Short
 	}
 	fmt.Fprintf(&b, ".SH DESCRIPTION\n%s\n", strings.ReplaceAll(roff(long), "\n\n", "\n.PP\n"))
+	if !c.NonInheritedFlags().HasAvailableFlags() {
+		b.WriteString(".SH OPTIONS\nNone but those of every command.\n")
+	}
 	manFlags(&b, "OPTIONS", c.NonInheritedFlags())
 	manFlags(&b, "OPTIONS OF EVERY COMMAND", c.InheritedFlags())
 	if c.Example != "" {
 		fmt.Fprintf(&b, ".SH EXAMPLES\n.nf\n%s\n.fi\n", roff(c.Example))
 	}
-	if !c.HasParent() {
-		manExitCodes(&b)
-	}
+	manExitCodes(&b)
+	manEnvironment(&b)
 	manRelated(&b, c)
 	return b.String()
 }
@@ -83,7 +90,7 @@ func manFlags(b *strings.Builder, title string, flags *pflag.FlagSet) {
 		if f.Shorthand != "" {
 			short = "-" + f.Shorthand + ", "
 		}
-		fmt.Fprintf(b, ".TP\n.B %s\n%s (environment: %s)\n", roff(strings.TrimSpace(short+"--"+f.Name+" "+value)), roff(usage), variable(f.Name))
+		fmt.Fprintf(b, ".TP\n.B %s\n%s (%senvironment: %s)\n", roff(strings.TrimSpace(short+"--"+f.Name+" "+value)), roff(usage), roff(manDefault(f)), variable(f.Name))
 	})
 }
 
@@ -102,13 +109,28 @@ func manExitCodes(b *strings.Builder) {
 	}
 }
 
+// manEnvironment says which variables every command reads.
+func manEnvironment(b *strings.Builder) {
+	variables := [][2]string{
+		{"SOLEKEY_OPTION", "the value of the option of that name, in capitals and with _ for -: SOLEKEY_STATE_DIR is that of " +
+			"--state-dir. What the command line says counts more. Of an option that can be repeated it is one value."},
+		{"XDG_STATE_HOME, XDG_CACHE_HOME, HOME", "where the folders of --state-dir and --cache-dir lie if they are not named."},
+		{"USER", "the account's name if there is nobody to ask, and the user that a snapshot names."},
+		{"TZ", "the time zone in which times are shown."},
+	}
+	b.WriteString(".SH ENVIRONMENT\n")
+	for _, v := range variables {
+		fmt.Fprintf(b, ".TP\n.B %s\n%s\n", roff(v[0]), roff(v[1]))
+	}
+}
+
 func manRelated(b *strings.Builder, c *cobra.Command) {
 	var names []string
 	if c.HasParent() {
 		names = append(names, pageName(c.Parent()))
 	}
 	for _, sub := range c.Commands() {
-		if sub.IsAvailableCommand() {
+		if hasPage(sub) {
 			names = append(names, pageName(sub))
 		}
 	}
@@ -123,6 +145,17 @@ func manRelated(b *strings.Builder, c *cobra.Command) {
 		}
 		fmt.Fprintf(b, ".BR %s (1)%s\n", roff(name), end)
 	}
+}
+
+// manDefault says what holds where a flag is not given, unless it depends on the
+// machine or goes without saying.
+func manDefault(f *pflag.Flag) string {
+	ofMachine := []string{"state-dir", "cache-dir", "device-name", "host", "read-concurrency"}
+	silent := []string{"", "false", "0", "[]"}
+	if slices.Contains(ofMachine, f.Name) || slices.Contains(silent, f.DefValue) {
+		return ""
+	}
+	return "default: " + f.DefValue + "; "
 }
 
 // roff escapes text: backslashes and hyphens, and dots that begin a line.

@@ -29,8 +29,12 @@ type globals struct {
 // newRoot returns the command line with all its commands.
 func newRoot(a *app) *cobra.Command {
 	root := &cobra.Command{
-		Use:           "solekey",
-		Short:         "End-to-end encrypted backups that only you can open",
+		Use:   "solekey",
+		Short: "End-to-end encrypted backups that only you can open",
+		Long: "Solekey backs up files and folders to a provider that cannot open them: everything is sealed on this\n" +
+			"machine. `solekey join` makes this machine a device of an account, `solekey backup` makes a\n" +
+			"snapshot, `solekey restore` writes one back. Begin with the invite that the server prints.",
+		Example:       "  solekey backup ~\n  solekey snapshots\n  solekey restore latest --target /tmp/restored",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },

@@ -110,8 +110,24 @@ func (p *program) root() *cobra.Command {
 	root.InitDefaultCompletionCmd()
 	for _, cmd := range root.Commands() {
 		cmd.DisableAutoGenTag = true
+		if cmd.Name() == "completion" {
+			completionExamples(cmd)
+		}
 	}
 	return root
+}
+
+// completionExamples gives the commands that cobra makes what ours have.
+func completionExamples(completion *cobra.Command) {
+	completion.Example = "  source <(solekeyd completion bash)"
+	for _, shell := range completion.Commands() {
+		shell.Example = "  solekeyd completion " + shell.Name()
+	}
+}
+
+// variable returns the environment variable of a flag.
+func variable(flag string) string {
+	return "SOLEKEYD_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
 // knownCommand makes a wrong command an error of usage.
@@ -142,7 +158,7 @@ func defaultData() string {
 func fromEnvironment(cmd *cobra.Command) error {
 	var wrong error
 	cmd.Flags().VisitAll(func(flag *pflag.Flag) {
-		name := "SOLEKEYD_" + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))
+		name := variable(flag.Name)
 		value, ok := os.LookupEnv(name)
 		if !ok || flag.Changed {
 			return

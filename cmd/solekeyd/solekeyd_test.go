@@ -432,17 +432,6 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
-func TestManPages(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "man")
-	must(t, "man", dir)
-	for _, name := range []string{"solekeyd", "solekeyd-up", "solekeyd-account-list", "solekeyd-doctor"} {
-		page, err := os.ReadFile(filepath.Join(dir, name+".1"))
-		if err != nil || !bytes.Contains(page, []byte(".SH EXAMPLES")) || !bytes.HasPrefix(page, []byte(".TH ")) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-}
-
 func TestEveryCommandHasExamples(t *testing.T) {
 	root := (&program{out: io.Discard, err: io.Discard}).root()
 	commands := root.Commands()

@@ -1,0 +1,52 @@
+// SPDX-FileCopyrightText: The Solekey authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestEveryManPageIsWhole: each page has the sections that people look for.
+func TestEveryManPageIsWhole(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "man")
+	if code := run(t.Context(), []string{"man", dir}, &streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard}); code != exitDone {
+		t.Fatalf("solekey man: exit code %d", code)
+	}
+	pages, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil || len(pages) < 20 {
+		t.Fatalf("%d pages: %v", len(pages), err)
+	}
+	for _, name := range pages {
+		page, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, section := range []string{"NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXAMPLES", "EXIT STATUS", "ENVIRONMENT"} {
+			if !strings.Contains(string(page), "\n.SH "+section+"\n") {
+				t.Errorf("%s has no section %s", filepath.Base(name), section)
+			}
+		}
+	}
+}
+
+// TestExitCodesAreExplained: each code that a command can end with is in every
+// manual page.
+func TestExitCodesAreExplained(t *testing.T) {
+	t.Parallel()
+	for kind, code := range exitCodes {
+		if exitWords[code] == "" {
+			t.Errorf("%s ends with %d, which no page explains", kind, code)
+		}
+	}
+	for code, words := range exitWords {
+		if words == "" {
+			t.Errorf("%d has no words", code)
+		}
+	}
+}
