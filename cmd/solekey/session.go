@@ -92,11 +92,12 @@ func (a *app) dial(host string, pin api.Pin) (*client.Client, error) {
 	return client.Dial(client.Server{Host: host, Pin: pin}, o)
 }
 
-// vault opens the vault that this device backs up to. Close it.
-func (s *session) vault(ctx context.Context) (*backup.Vault, error) {
+// vault opens the vault that this device backs up to. Beside says that the
+// command reads only, and may run beside another of this device. Close it.
+func (s *session) vault(ctx context.Context, beside bool) (*backup.Vault, error) {
 	return backup.Open(ctx, backup.Options{
 		State: s.state, Member: s.member, Self: s.secrets, Vault: s.device.BackupVault, Now: s.a.now,
-		Warn: func(err error) { s.a.warn("%v", err) },
+		Warn: func(err error) { s.a.warn("%v", err) }, Beside: beside,
 	})
 }
 
@@ -112,7 +113,7 @@ func (a *app) withVault(ctx context.Context, alone bool, do func(*session, *back
 		return err
 	}
 	defer s.close()
-	v, err := s.vault(ctx)
+	v, err := s.vault(ctx, !alone)
 	if err != nil {
 		return err
 	}

@@ -38,6 +38,10 @@ func (v *Vault) openIndex() error {
 		}
 		v.index, err = tree.OpenIndex(dir)
 	}
+	if v.o.Beside && protocol.KindOf(err) == protocol.KindBusy {
+		v.index, err = tree.ReadIndex(dir)
+		v.frozen = true
+	}
 	return err
 }
 
@@ -114,6 +118,9 @@ type receipt struct {
 // index. A pack that does not hold is left out and said, and the cursor stays
 // before it: the provider may have lied just now, and the next run asks again.
 func (v *Vault) syncPacks(ctx context.Context) error {
+	if v.frozen {
+		return nil
+	}
 	dir, err := v.kept.CachePath(state.CacheIndex)
 	if err != nil {
 		return err

@@ -5,8 +5,8 @@ package backup
 
 import (
 	"context"
-	"errors"
 	"crypto/sha256"
+	"errors"
 	"sync"
 
 	"github.com/solekey/solekey/device/client"
@@ -26,6 +26,9 @@ type Options struct {
 	Self   *state.Secrets
 	Vault  protocol.VaultID
 	Now    func() protocol.Time
+	// Beside says that the command reads only and may run beside another of
+	// this device: where the local index is in use, it is read as it stood last.
+	Beside bool
 	// Warn is told what was noticed and left aside; it may be called from
 	// several goroutines.
 	Warn func(error)
@@ -52,6 +55,7 @@ type Vault struct {
 	prunedFrom ledger.VaultHead  // the head that this step was computed from
 	named      otherHeads        // what records say of other vaults; nothing for a writer
 
+	frozen  bool   // the index is another process's: it is read and not changed
 	leftOut uint64 // lowest cursor of a listed pack that syncPacks left out
 
 	mu    sync.Mutex // guards what follows

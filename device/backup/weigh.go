@@ -50,7 +50,7 @@ func (v *Vault) weighPacks() error {
 
 // setPacks changes what the index says of packs, durably.
 func (v *Vault) setPacks(usable, unusable, removed []protocol.PackID) error {
-	if len(usable)+len(unusable)+len(removed) == 0 {
+	if v.frozen || len(usable)+len(unusable)+len(removed) == 0 {
 		return nil
 	}
 	return errors.Join(
