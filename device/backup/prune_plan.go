@@ -52,6 +52,8 @@ type packUse struct {
 	content  int64 // bytes of sealed frames
 	used     int64 // of these, what snapshots need from this pack
 	retired  bool
+	broken   bool // a check found it missing or damaged
+	foreign  bool // its device is not in the account any more
 	inFlight bool
 	fixed    bool // it may be retired, and is not repacked
 }
@@ -65,16 +67,22 @@ func share(l *tree.Location) int64 {
 // that something is in none of them. Of a chunk that lies in several,
 // the one that it is needed from is the newest of those that are relied on.
 func (v *Vault) weigh(m *marks) (map[protocol.PackID]*packUse, error) {
+	broken, err := v.brokenPacks()
+	if err != nil {
+		return nil, err
+	}
 	packs := map[protocol.PackID]*packUse{}
 	for p, err := range v.index.Packs() {
 		if err != nil {
 			return nil, err
 		}
 		_, retired := v.prunes.Retired()[p.ID]
-		packs[p.ID] = &packUse{PackInfo: p, retired: retired, fixed: v.sends(p.Signer)}
+		packs[p.ID] = &packUse{
+			PackInfo: p, retired: retired, broken: broken[p.ID], foreign: !v.present(p.Signer), fixed: v.sends(p.Signer),
+		}
 	}
 	lacks := false
-	err := m.match(func(c *matched) error {
+	err = m.match(func(c *matched) error {
 		if len(c.places) == 0 {
 			lacks = true
 			return nil
@@ -109,19 +117,28 @@ func keeperOf(places []tree.Location, packs map[protocol.PackID]*packUse) *tree.
 	var best *tree.Location
 	rank := -1
 	for i := range places {
-		p := packs[places[i].Pack]
-		r := 2
-		switch {
-		case p.retired:
-			r = 0
-		case !p.Usable:
-			r = 1
-		}
-		if r >= rank {
+		if r := packs[places[i].Pack].rank(); r >= rank {
 			best, rank = &places[i], r
 		}
 	}
 	return best
+}
+
+// rank says how well a chunk lies in a pack. A retired pack that is whole comes
+// before one that is broken, or of which only a removed device says what it
+// holds: it is revived, since it may be the last good one.
+func (p *packUse) rank() int {
+	rank := 4
+	switch {
+	case p.broken:
+		rank = 0
+	case p.foreign:
+		rank = 2
+	}
+	if !p.retired {
+		rank++
+	}
+	return rank
 }
 
 // plan decides what becomes of each pack.

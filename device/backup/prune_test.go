@@ -348,6 +348,26 @@ func TestPruneRevivesWhatIsNeeded(t *testing.T) {
 	})
 }
 
+func TestPruneRevivesTheLastWholeCopy(t *testing.T) {
+	d := newFakeAccount(t)
+	k := newKeeper(t, d)
+	_, ids := k.history(d)
+	first := k.order[0]
+	k.forget(d, ForgetOptions{IDs: []string{ids[0].String()}})
+	if r := k.prune(d, PruneOptions{}); r.NewPacks != 1 || k.pack(first).state != api.PackRetired {
+		t.Fatalf("it moved %d packs, and the first is %s", r.NewPacks, k.pack(first).state)
+	}
+	moved := k.order[len(k.order)-1]
+	k.pack(moved).bytes[400<<10] ^= 1
+	if r, _ := k.examine(d, CheckOptions{ReadData: true}); r.Untrusted == 0 {
+		t.Fatal("the check finds nothing")
+	}
+	k.now += 31 * aDay
+	if r := k.prune(d, PruneOptions{}); r.Revived != 1 || r.Dropped != 0 || k.pack(first).state != api.PackStored {
+		t.Fatalf("revived %d, dropped %d; the last whole copy is %s", r.Revived, r.Dropped, k.pack(first).state)
+	}
+}
+
 // retire signs away what it likes, as a thief would.
 func retire(k *keeper, d *fakeDevice, packs ...protocol.PackID) (err error) {
 	sortPacks(packs)
@@ -418,12 +438,25 @@ func TestWritersDoNotPrune(t *testing.T) {
 func TestKeeperOf(t *testing.T) {
 	pack := func(n byte) protocol.PackID { return protocol.PackID{n} }
 	packs := map[protocol.PackID]*packUse{
-		pack(1): {retired: true, PackInfo: tree.PackInfo{}}, pack(2): {}, pack(3): {PackInfo: tree.PackInfo{Usable: true}}, pack(4): {PackInfo: tree.PackInfo{Usable: true}},
+		pack(1): {retired: true}, pack(2): {foreign: true}, pack(3): {}, pack(4): {}, pack(5): {broken: true},
+		pack(6): {broken: true, foreign: true, retired: true}, pack(7): {foreign: true, retired: true},
 	}
 	for _, test := range []struct {
 		in   []byte
 		want byte
-	}{{[]byte{1}, 1}, {[]byte{1, 2}, 2}, {[]byte{2, 1}, 2}, {[]byte{3, 2, 1}, 3}, {[]byte{3, 4}, 4}, {[]byte{4, 1, 2}, 4}} {
+	}{
+		{[]byte{1}, 1},
+		{[]byte{1, 2}, 1},
+		{[]byte{2, 1}, 1},
+		{[]byte{3, 2, 1}, 3},
+		{[]byte{3, 4}, 4},
+		{[]byte{4, 1, 2}, 4},
+		{[]byte{1, 5}, 1},
+		{[]byte{5, 7, 2}, 2},
+		{[]byte{3, 5}, 3},
+		{[]byte{5, 6}, 5},
+		{[]byte{7, 5, 6}, 7},
+	} {
 		var places []tree.Location
 		for _, n := range test.in {
 			places = append(places, tree.Location{Pack: pack(n)})
