@@ -98,19 +98,36 @@ func (p *Policy) apply(group []candidate, writer bool) []ruling {
 	}
 	p.applyTags(group, rulings)
 	p.applyWithin(group, rulings)
-	counted := complete(group)
-	if writer {
-		counted = firstOfDays(group, counted)
-	}
 	for _, r := range p.rules() {
 		if r.count != 0 {
-			r.choose(group, counted, writer, rulings)
+			for _, places := range apart(group, counted(group)) {
+				if writer {
+					places = firstOfDays(group, places)
+				}
+				r.choose(group, places, writer, rulings)
+			}
 		}
 		if !r.within.IsZero() {
-			r.choose(group, r.recent(group), writer, rulings)
+			for _, places := range apart(group, r.recent(group)) {
+				r.choose(group, places, writer, rulings)
+			}
 		}
 	}
 	return rulings
+}
+
+// apart parts the places of complete snapshots from those of partial ones. Rules
+// go over each by itself, so that no partial snapshot stands for a complete one.
+func apart(group []candidate, places []int) [2][]int {
+	var parts [2][]int
+	for _, i := range places {
+		which := 0
+		if group[i].Partial {
+			which = 1
+		}
+		parts[which] = append(parts[which], i)
+	}
+	return parts
 }
 
 func (p *Policy) zone() *time.Location {
@@ -142,9 +159,9 @@ func (p *Policy) applyWithin(group []candidate, rulings []ruling) {
 	}
 }
 
-// complete returns the places of what count rules look at: a partial snapshot
+// counted returns the places of what count rules look at: a partial snapshot
 // does not count once a complete one followed it.
-func complete(group []candidate) []int {
+func counted(group []candidate) []int {
 	var places []int
 	followed := false
 	for i, c := range group {
