@@ -51,7 +51,7 @@ func newBackup(a *app) *cobra.Command {
 	fl.StringArrayVar(&f.filesFrom, "files-from", nil, "read the paths from a file, one a line; - is standard input")
 	fl.BoolVar(&f.stdin, "stdin", false, "back up standard input as one file")
 	fl.StringVar(&f.stdinName, "stdin-filename", "stdin", "the name of that file")
-	fl.StringArrayVar(&f.tags, "tag", nil, "give the snapshot a tag (can be repeated)")
+	fl.StringSliceVar(&f.tags, "tag", nil, "give the snapshot tags: one or several, comma-separated (can be repeated)")
 	fl.StringVarP(&f.host, "host", "H", hostname(), "the host that the snapshot names")
 	fl.BoolVar(&f.skipUnchanged, "skip-if-unchanged", false, "make no snapshot where nothing changed")
 	fl.BoolVarP(&f.force, "force", "f", false, "read every file again")
