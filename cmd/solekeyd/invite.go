@@ -91,10 +91,16 @@ func (p *program) accountListCommand() *cobra.Command {
 		Example: "  solekeyd account list --json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return p.beside(cmd.Context(), func(_ *site, people *accounts.Service) error {
-				return people.List(cmd.Context(), func(info accounts.Info) error {
+				found := false
+				err := people.List(cmd.Context(), func(info accounts.Info) error {
+					found = true
 					p.showAccount(info)
 					return nil
 				})
+				if err == nil && !found && !p.json {
+					p.say(nil, "No accounts yet: solekeyd invite makes an invite.")
+				}
+				return err
 			})
 		},
 	}

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -71,9 +72,9 @@ func (p *program) up(ctx context.Context, f upFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", f.listen)
+	listener, err := listen(f.listen)
 	if err != nil {
-		return protocol.Wrap(protocol.KindUsage, err, "serve on %s", f.listen)
+		return err
 	}
 	defer func() { _ = listener.Close() }()
 	host, err := inviteHost(f.url, listener.Addr())
@@ -150,6 +151,15 @@ func (p *program) up(ctx context.Context, f upFlags) (err error) {
 		err = errors.Join(err, public.Close())
 	}
 	return err
+}
+
+// listen takes the address to serve on.
+func listen(address string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, protocol.Wrap(protocol.KindUsage, err, "another program serves on %s already: --listen names another address", address)
+	}
+	return listener, protocol.Wrap(protocol.KindUsage, err, "serve on %s", address)
 }
 
 // discardAddresses logs what net/http complains about without what it quotes:
