@@ -139,7 +139,7 @@ func (r *Restore) write() error {
 	_, err := os.Lstat(r.o.Target)
 	fresh := errors.Is(err, os.ErrNotExist)
 	r.restorer, err = files.NewRestorer(r.o.Target, files.RestoreOptions{
-		Overwrite: r.o.Overwrite, NumericOwner: r.o.NumericOwner, Delete: r.o.Delete,
+		Overwrite: r.o.Overwrite, NumericOwner: r.o.NumericOwner, Delete: r.o.Delete, Spare: r.o.Choice.spares(),
 	})
 	if err != nil {
 		return protocol.Wrap(kindOfProblem(err), err, "restore into %s", r.o.Target)

@@ -138,9 +138,46 @@ func (r *Restore) wouldDelete(at *besideFolder) {
 			continue
 		}
 		if meant, _ := at.means(name); meant {
-			r.report.removed(at.path(name))
+			r.wouldRemove(at.existing, &items[i], at.path(name))
 		}
 	}
+}
+
+// wouldRemove tells what goes of what stands at a path of the target, and
+// reports whether all of it does: what is not meant stays, also in a folder
+// that is.
+func (r *Restore) wouldRemove(in *files.Folder, item *files.Item, path []byte) bool {
+	all := true
+	if item.Type == tree.TypeFolder && r.o.Choice != nil {
+		all = r.wouldEmpty(in, item.Name, path)
+	}
+	if all {
+		r.report.removed(path)
+	}
+	return all
+}
+
+func (r *Restore) wouldEmpty(in *files.Folder, name, path []byte) bool {
+	folder, err := in.Child(name)
+	if err != nil {
+		r.failed(err, err)
+		return false
+	}
+	defer folder.Close()
+	items, problems, err := folder.List()
+	r.report.warn(problems)
+	if err != nil {
+		r.failed(err, err)
+		return false
+	}
+	all := len(problems) == 0
+	for i := range items {
+		below := append(append(append([]byte(nil), path...), '/'), items[i].Name...)
+		if meant, _ := r.o.Choice.Means(below); !meant || !r.wouldRemove(folder, &items[i], below) {
+			all = false
+		}
+	}
+	return all
 }
 
 // verify reads back every file that was restored, or counted as unchanged, and

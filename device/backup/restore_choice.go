@@ -52,3 +52,14 @@ func (c *Choice) Means(path []byte) (meant, below bool) {
 	}
 	return !meant, !meant
 }
+
+// spares returns what says that a path is not meant, nil where all are.
+func (c *Choice) spares() func(path []byte) bool {
+	if c == nil {
+		return nil
+	}
+	return func(path []byte) bool {
+		meant, _ := c.Means(path)
+		return !meant
+	}
+}

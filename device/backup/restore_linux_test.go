@@ -340,9 +340,17 @@ func TestRestoreDelete(t *testing.T) {
 	}
 	choice, err := NewChoice(nil, nil, []string{"*.log", "/zz"}, nil)
 	check(t, err)
+	put(t, target, "gone/sub/z.log", []byte("mine"))
+	put(t, target, "gone/sub/z", []byte("mine"))
+	would := w.mustRestore(target, func(o *RestoreOptions) { o.Delete, o.Choice, o.DryRun = true, choice, true })
 	got := w.mustRestore(target, func(o *RestoreOptions) { o.Delete, o.Choice = true, choice })
-	if got.Deleted != 4 || !exists(filepath.Join(target, "a/z.log")) || !exists(filepath.Join(target, "zz/1")) || exists(filepath.Join(target, "b/x")) {
-		t.Errorf("with exclude: %+v", got.RestoreProgress)
+	if got.Deleted != 7 || would.Deleted != 7 || exists(filepath.Join(target, "b/x")) || exists(filepath.Join(target, "gone/sub/z")) {
+		t.Errorf("with exclude: %+v, and before it was to be %+v", got.RestoreProgress, would.RestoreProgress)
+	}
+	for _, name := range []string{"a/z.log", "zz/1", "gone/sub/z.log"} {
+		if !exists(filepath.Join(target, name)) {
+			t.Errorf("%s was deleted, which is left out", name)
+		}
 	}
 	fill()
 	w.mustRestore(target, func(o *RestoreOptions) { o.Delete = true })

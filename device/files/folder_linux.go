@@ -187,6 +187,14 @@ func (f *Folder) pathOf(name []byte) []byte {
 	return joinName(f.Path(), name)
 }
 
+// pathBelowRoot is pathOf from the root on, which is "/".
+func (f *Folder) pathBelowRoot(name []byte) []byte {
+	if f.parent == nil {
+		return joinName([]byte("/"), name)
+	}
+	return joinName(f.parent.pathBelowRoot(f.name), name)
+}
+
 // problem says what err means for the entry of that name, or for the folder
 // itself where name is nil.
 func (f *Folder) problem(act Act, name []byte, err error) *Problem {

@@ -46,4 +46,7 @@ type RestoreOptions struct {
 	NumericOwner bool // take owners by number, not by name
 	Sparse       bool // the caller leaves out zeros: reserve no space for them
 	Delete       bool // a folder in the way may go with its content; see Target.Prune
+	// Spare, where it is set, says of a path, from "/" for the root on, that
+	// nothing which is removed with a folder may be what stands there.
+	Spare func(path []byte) bool
 }

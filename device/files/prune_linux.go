@@ -10,14 +10,15 @@ import (
 )
 
 // Prune removes what stands in the folder and is not kept, folders with all
-// they hold, but nothing that is on another file system. It calls removed, if
-// not nil, with the path of each entry that it removed from this folder.
+// they hold, but nothing that is on another file system or to be spared, nor the
+// folders that this is in. It calls removed, if not nil, with the path of each
+// entry that it removed from this folder, or from below where some is spared.
 func (t *Target) Prune(keep func(name []byte) bool, removed func(path []byte)) []*Problem {
 	items, problems, err := t.folder.List()
 	if err != nil {
 		return []*Problem{t.folder.problem(ActRemove, nil, err)}
 	}
-	sweep := sweep{r: t.r, problems: problems}
+	sweep := sweep{r: t.r, problems: problems, removed: removed}
 	for i := range items {
 		name := items[i].Name
 		if keep(name) || isTemporary(string(name)) {
@@ -34,6 +35,12 @@ func (t *Target) Prune(keep func(name []byte) bool, removed func(path []byte)) [
 type sweep struct {
 	r        *Restorer
 	problems []*Problem
+	removed  func(path []byte) // nil: nobody wants to know
+}
+
+// spares reports whether an entry stays though the folder it is in does not.
+func (s *sweep) spares(folder *Folder, name []byte) bool {
+	return s.r.options.Spare != nil && s.r.options.Spare(folder.pathBelowRoot(name))
 }
 
 // remove reports whether the entry is gone. No symlink is followed.
@@ -99,7 +106,12 @@ func (s *sweep) empty(folder *Folder, name []byte) bool {
 	}
 	all := len(problems) == 0
 	for i := range items {
-		all = s.remove(child, items[i].Name) && all
+		name := items[i].Name
+		if s.spares(child, name) || !s.remove(child, name) {
+			all = false
+		} else if s.r.options.Spare != nil && s.removed != nil {
+			s.removed(child.pathOf(name)) // the folder itself may stay
+		}
 	}
 	return all
 }

@@ -209,6 +209,29 @@ func TestFolderInTheWay(t *testing.T) {
 	}
 }
 
+func TestPruneSpares(t *testing.T) {
+	path := t.TempDir()
+	for _, name := range []string{"way", "gone"} {
+		must(t, os.MkdirAll(filepath.Join(path, name, "sub"), 0o755))
+		put(t, filepath.Join(path, name, "sub", "spared"), "x")
+		put(t, filepath.Join(path, name, "sub", "other"), "x")
+	}
+	spare := func(path []byte) bool { return strings.HasSuffix(string(path), "/sub/spared") }
+	target := openRestorer(t, path, RestoreOptions{Delete: true, Spare: spare}).Root()
+	if err := restoreFile(t, target, fileEntry("way", 3), "new"); CauseOf(err) != Exists && CauseOf(err) != Replaced {
+		t.Errorf("a folder with what is spared gave way: %v", err)
+	}
+	removed := 0
+	if problems := target.Prune(func(name []byte) bool { return string(name) == "way" }, func([]byte) { removed++ }); len(problems) > 0 || removed != 1 {
+		t.Errorf("it removed %d with %v", removed, problems)
+	}
+	for _, name := range []string{"way", "gone"} {
+		if left, _ := os.ReadDir(filepath.Join(path, name, "sub")); len(left) != 1 || left[0].Name() != "spared" {
+			t.Errorf("in %s there are left %v", name, left)
+		}
+	}
+}
+
 func TestPrune(t *testing.T) {
 	root := t.TempDir()
 	path := filepath.Join(root, "target")
