@@ -92,12 +92,23 @@ func (v *Vault) weighForget(o *ForgetOptions) (*ForgetResult, error) {
 	result := &ForgetResult{}
 	var err error
 	if len(o.IDs) > 0 {
-		result.Forgotten, err = v.byIDs(o.IDs, o.Filter)
+		if result.Forgotten, err = v.byIDs(o.IDs, o.Filter); err == nil {
+			o.IDs = names(result.Forgotten) // what the words mean now: "latest" may be another one next time
+		}
 	} else {
 		err = v.judgeByPolicy(o, result)
 	}
 	result.Kept = len(v.chain.Live()) - len(result.Forgotten)
 	return result, err
+}
+
+// names returns the whole identifiers of snapshots.
+func names(list []*Snapshot) []string {
+	ids := make([]string, 0, len(list))
+	for _, s := range list {
+		ids = append(ids, s.ID.String())
+	}
+	return ids
 }
 
 // byIDs returns the live snapshots that identifiers name, each once; also those

@@ -93,6 +93,27 @@ func TestForgetLooksAgain(t *testing.T) {
 	}
 }
 
+func TestForgetMeansTheSnapshotThatItSaw(t *testing.T) {
+	a := newFakeAccount(t)
+	b := a.add(protocol.RoleOwner)
+	k := newKeeper(t, a)
+	dir, ids := k.history(a)
+	var came protocol.Hash
+	testingOnlyBeforeList = func() {
+		if came.IsZero() {
+			came = k.backup(b, dir)
+		}
+	}
+	defer func() { testingOnlyBeforeList = nil }()
+	r := k.forget(a, ForgetOptions{IDs: []string{Latest}})
+	if len(r.Forgotten) != 1 || r.Forgotten[0].ID != ids[2] {
+		t.Errorf("it forgot %d, the first is %s", len(r.Forgotten), r.Forgotten[0].ID)
+	}
+	if live := k.live(b); !slices.Equal(live, []protocol.Hash{ids[0], ids[1], came}) {
+		t.Errorf("live are %v", live)
+	}
+}
+
 func TestForgetGivesUpAtLast(t *testing.T) {
 	a := newFakeAccount(t)
 	b := a.add(protocol.RoleOwner)
