@@ -49,7 +49,7 @@ func causeOf(err error) Cause {
 		return Full
 	case unix.EEXIST, unix.ENOTEMPTY, unix.EBUSY:
 		return Exists
-	case unix.EOPNOTSUPP, unix.ENOSYS:
+	case unix.EOPNOTSUPP, unix.ENOSYS, unix.EXDEV, unix.EMLINK: // the last two: not for this pair, not once more
 		return Unsupported
 	}
 	return Failed

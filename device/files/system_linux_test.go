@@ -40,6 +40,8 @@ func TestCauses(t *testing.T) {
 		{unix.ENOTEMPTY, Exists, protocol.KindExists},
 		{os.ErrExist, Exists, protocol.KindExists},
 		{unix.EOPNOTSUPP, Unsupported, protocol.KindUnreadable},
+		{unix.EXDEV, Unsupported, protocol.KindUnreadable}, // a hard link across file systems
+		{unix.EMLINK, Unsupported, protocol.KindUnreadable},
 		{unix.EIO, Failed, protocol.KindUnreadable},
 		{io.ErrUnexpectedEOF, Failed, protocol.KindUnreadable},
 	}
