@@ -154,12 +154,13 @@ func (v *Vault) forgotten(o *UndeleteOptions) ([]*Snapshot, error) {
 	return list, err
 }
 
-// opened opens the snapshots of a set that open.
+// opened opens the snapshots of a set that open, and warns of the others.
 func (v *Vault) opened(set map[protocol.Hash]uint64) ([]*Snapshot, error) {
 	var list []*Snapshot
 	for _, seq := range positions(set) {
 		s, err := v.snapshot(seq)
 		if protocol.KindOf(err) == protocol.KindUntrusted {
+			v.o.Warn(protocol.Wrap(protocol.KindUntrusted, err, "a snapshot does not open, so it is passed over, with the packs that it needs"))
 			continue
 		}
 		if err != nil {
