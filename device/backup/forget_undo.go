@@ -210,12 +210,12 @@ func (v *Vault) packsToRevive(ctx context.Context, o *UndeleteOptions, back []*S
 		return nil, err
 	}
 	defer m.close()
-	weights, err := v.weigh(m)
+	weights, err := v.weigh(ctx, m)
 	if err != nil && !errors.Is(err, errMissing) { // a live one may be broken
 		return nil, err
 	}
 	for _, p := range weights {
-		if p.retired && p.used > 0 {
+		if p.retired && p.used > 0 && !p.absent {
 			packs = append(packs, p.ID)
 		}
 	}

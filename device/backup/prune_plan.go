@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 
 	"github.com/solekey/solekey/device/tree"
@@ -52,7 +53,8 @@ type packUse struct {
 	content  int64 // bytes of sealed frames
 	used     int64 // of these, what snapshots need from this pack
 	retired  bool
-	broken   bool // a check found it missing or damaged
+	broken   bool // a check found it missing or damaged, or it is absent
+	absent   bool // the provider says that it does not have it
 	foreign  bool // its device is not in the account any more
 	inFlight bool
 	fixed    bool // it may be retired, and is not repacked
@@ -66,7 +68,7 @@ func share(l *tree.Location) int64 {
 // weigh finds out what is needed of each pack; errMissing, with the packs, says
 // that something is in none of them. Of a chunk that lies in several,
 // the one that it is needed from is the newest of those that are relied on.
-func (v *Vault) weigh(m *marks) (map[protocol.PackID]*packUse, error) {
+func (v *Vault) weigh(ctx context.Context, m *marks) (map[protocol.PackID]*packUse, error) {
 	broken, err := v.brokenPacks()
 	if err != nil {
 		return nil, err
@@ -80,6 +82,9 @@ func (v *Vault) weigh(m *marks) (map[protocol.PackID]*packUse, error) {
 		packs[p.ID] = &packUse{
 			PackInfo: p, retired: retired, broken: broken[p.ID], foreign: !v.present(p.Signer), fixed: v.sends(p.Signer),
 		}
+	}
+	if err := v.findAbsent(ctx, packs); err != nil {
+		return nil, err
 	}
 	lacks := false
 	err = m.match(func(c *matched) error {
@@ -100,6 +105,24 @@ func (v *Vault) weigh(m *marks) (map[protocol.PackID]*packUse, error) {
 		err = errMissing
 	}
 	return packs, err
+}
+
+// findAbsent marks the packs that the provider says it does not have: nothing
+// must go because one of them is said to hold it, too, and no step of the prune
+// chain can name them.
+func (v *Vault) findAbsent(ctx context.Context, packs map[protocol.PackID]*packUse) error {
+	ids := slices.Collect(maps.Keys(packs))
+	states, err := v.remote.StatPacks(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for i, id := range ids {
+		if states[i] == api.PackAbsent || states[i] == api.PackDropped {
+			packs[id].absent, packs[id].broken = true, true
+			v.o.Warn(protocol.Errorf(protocol.KindNotFound, "the server does not have pack %s; `solekey check` says what it touches", id))
+		}
+	}
+	return nil
 }
 
 // errMissing says that a chunk that a snapshot needs is in no pack.
@@ -143,7 +166,7 @@ func (p *packUse) rank() int {
 
 // plan decides what becomes of each pack.
 func (v *Vault) plan(ctx context.Context, m *marks, o *PruneOptions) (*PrunePlan, error) {
-	packs, err := v.weigh(m)
+	packs, err := v.weigh(ctx, m)
 	if err != nil {
 		return nil, err
 	}
@@ -153,6 +176,9 @@ func (v *Vault) plan(ctx context.Context, m *marks, o *PruneOptions) (*PrunePlan
 	plan := &PrunePlan{}
 	var partly []*packUse
 	for _, p := range packs {
+		if p.absent {
+			continue
+		}
 		if plan.count(p); !p.retired && !p.inFlight && p.used > 0 && p.used < p.content && !p.fixed {
 			partly = append(partly, p)
 		}
@@ -224,7 +250,7 @@ func (v *Vault) drops(packs map[protocol.PackID]*packUse) [][]protocol.PackID {
 	byStep := map[uint64][]protocol.PackID{}
 	var steps []uint64
 	for id, r := range v.prunes.Retired() {
-		if p := packs[id]; p != nil && p.used > 0 {
+		if p := packs[id]; p != nil && (p.used > 0 || p.absent) {
 			continue
 		}
 		if byStep[r.Generation] == nil {

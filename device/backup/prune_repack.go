@@ -22,7 +22,7 @@ func (v *Vault) repack(ctx context.Context, m *marks, plan *PrunePlan, o *PruneO
 	if len(plan.repack) == 0 {
 		return nil, nil
 	}
-	moves, err := v.moves(m, plan)
+	moves, err := v.moves(ctx, m, plan)
 	if err != nil {
 		return nil, err
 	}
@@ -48,8 +48,8 @@ func (v *Vault) repack(ctx context.Context, m *marks, plan *PrunePlan, o *PruneO
 }
 
 // moves sorts what is moved by namer and pack.
-func (v *Vault) moves(m *marks, plan *PrunePlan) (*sorter, error) {
-	packs, err := v.weigh(m)
+func (v *Vault) moves(ctx context.Context, m *marks, plan *PrunePlan) (*sorter, error) {
+	packs, err := v.weigh(ctx, m)
 	if err != nil {
 		return nil, err
 	}

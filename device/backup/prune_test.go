@@ -368,6 +368,25 @@ func TestPruneRevivesTheLastWholeCopy(t *testing.T) {
 	}
 }
 
+func TestPruneRevivesWhatTheServerLostElsewhere(t *testing.T) {
+	d := newFakeAccount(t)
+	k := newKeeper(t, d)
+	_, ids := k.history(d)
+	first := k.order[0]
+	k.forget(d, ForgetOptions{IDs: []string{ids[0].String()}})
+	k.prune(d, PruneOptions{})
+	lost := k.pack(k.order[len(k.order)-1])
+	lost.state, lost.bytes = api.PackAbsent, nil
+	k.now += 31 * aDay
+	r := k.prune(d, PruneOptions{})
+	if r.Revived != 1 || r.Dropped != 0 || k.pack(first).state != api.PackStored {
+		t.Fatalf("revived %d, dropped %d; the last copy is %s", r.Revived, r.Dropped, k.pack(first).state)
+	}
+	if len(d.warned) == 0 {
+		t.Error("nobody was warned")
+	}
+}
+
 // retire signs away what it likes, as a thief would.
 func retire(k *keeper, d *fakeDevice, packs ...protocol.PackID) (err error) {
 	sortPacks(packs)
