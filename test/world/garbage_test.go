@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -23,7 +24,7 @@ var garbage = map[string]func(right []byte) []byte{
 	"noise":     func(right []byte) []byte { return Noise(3, max(len(right), 100)) },
 	"page":      func([]byte) []byte { return []byte("<!doctype html><title>Sign in to the hotel's network</title>") },
 	"truncated": func(right []byte) []byte { return right[:len(right)-1-len(right)/3] },
-	"endless":   func(right []byte) []byte { return append(bytes.Clone(right), make([]byte, 80<<20)...) },
+	"endless":   func(right []byte) []byte { return append(bytes.Clone(right), make([]byte, 34<<20)...) },
 	"flipped": func(right []byte) []byte {
 		wrong := bytes.Clone(right)
 		for i := 0; i < len(wrong); i += 97 {
@@ -65,10 +66,13 @@ func spoil(endpoint string, right []byte, change func([]byte) []byte) Step {
 
 // listen keeps the last answer of each endpoint.
 func listen(right map[string][]byte) Step {
+	var mu sync.Mutex // guards right while a command runs
 	return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 		rec := httptest.NewRecorder()
 		next.ServeHTTP(rec, r)
+		mu.Lock()
 		right[template(r.Method, r.URL.Path)] = bytes.Clone(rec.Body.Bytes())
+		mu.Unlock()
 		for name, values := range rec.Header() {
 			w.Header()[name] = values
 		}
@@ -81,44 +85,50 @@ func listen(right map[string][]byte) Step {
 // exit code 20 or 22, and the device remembers what it did before.
 func TestGarbage(t *testing.T) {
 	t.Parallel()
-	w := New(t, programs)
-	d := w.Joined("anna")
-	source := photos(d)
-	d.Backup(source)
-	d.Write("photos/second", "second")
-	commands := map[string][]string{
-		"backup":    {"backup", source},
-		"snapshots": {"snapshots"},
-		"restore":   {"restore", "latest", "--target", d.Path("target")},
-	}
-	for name, args := range commands {
-		right := map[string][]byte{}
-		w.Net.Use(listen(right))
-		d.Write("photos/second", name)
-		if name != "backup" {
+	for _, name := range []string{"backup", "restore"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := New(t, programs)
+			d := w.Joined("anna")
+			source := photos(d)
+			args := []string{"backup", source}
+			if name == "restore" {
+				args = []string{"restore", "latest", "--target", d.Path("target")}
+			}
 			d.Backup(source)
+			right := map[string][]byte{}
+			w.Net.Use(listen(right))
+			if name == "backup" {
+				d.Write("photos/second", "second")
+			}
+			d.signOut()
+			lose(t, d.Cache())
+			endpoints := w.answered(func() { d.Must(args...) })
+			d.Must("snapshots") // what it did is known now
+			for _, endpoint := range endpoints {
+				d.hearsGarbage(args, endpoint, right[endpoint])
+			}
+		})
+	}
+}
+
+// hearsGarbage runs a command while one endpoint answers each kind of garbage.
+func (d *Device) hearsGarbage(args []string, endpoint string, right []byte) {
+	d.w.T.Helper()
+	for kind, change := range garbage {
+		if !spoils(kind, right) || kind == "endless" && args[0] != "backup" {
+			continue
+		}
+		what := fmt.Sprintf("%s, %s at %s", args[0], kind, endpoint)
+		if args[0] == "backup" {
+			d.Write("photos/second", what)
 		}
 		d.signOut()
-		lose(t, d.Cache())
-		endpoints := w.answered(func() { d.Must(args...) })
-		d.Must("snapshots") // what it did is known now
-		for _, endpoint := range endpoints {
-			for kind, change := range garbage {
-				if !spoils(kind, right[endpoint]) || kind == "endless" && name != "backup" {
-					continue
-				}
-				what := fmt.Sprintf("%s, %s at %s", name, kind, endpoint)
-				if name == "backup" {
-					d.Write("photos/second", what)
-				}
-				d.signOut()
-				lose(t, d.Cache())
-				w.Net.Use(spoil(endpoint, right[endpoint], change))
-				d.refuses(what, args)
-				w.Net.Use(nil)
-				d.recovers(what)
-			}
-		}
+		lose(d.w.T, d.Cache())
+		d.w.Net.Use(spoil(endpoint, right, change))
+		d.refuses(what, args)
+		d.w.Net.Use(nil)
+		d.recovers(what)
 	}
 }
 

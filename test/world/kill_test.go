@@ -34,10 +34,15 @@ func noisy(d *Device) string {
 func (d *Device) killedAt(k int64, source string) bool {
 	d.w.T.Helper()
 	backup := d.Command("backup", source)
-	d.w.Net.At(k, func() { _ = backup.Process.Kill() }) // it may just have ended
+	started := make(chan struct{})
+	d.w.Net.At(k, func() {
+		<-started
+		_ = backup.Process.Kill() // it may just have ended
+	})
 	if err := backup.Start(); err != nil {
 		d.w.T.Fatal(err)
 	}
+	close(started)
 	err := backup.Wait()
 	d.w.Net.At(0, nil)
 	d.w.Net.Quiet()

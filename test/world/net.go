@@ -42,7 +42,8 @@ type Net struct {
 	at       int64    // where act is called; 0: nowhere
 	act      func()
 	open     map[*countedConn]bool
-	under    sync.WaitGroup // requests under way
+	under    int        // requests under way
+	ended    *sync.Cond // over mu: one of them ended
 }
 
 func newNet(t testing.TB) *Net {
@@ -52,6 +53,7 @@ func newNet(t testing.TB) *Net {
 		t.Fatal(err)
 	}
 	n := &Net{t: t, listener: listener, open: map[*countedConn]bool{}}
+	n.ended = sync.NewCond(&n.mu)
 	n.forward = &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(&url.URL{Scheme: "https", Host: n.provider()})
@@ -177,7 +179,21 @@ func (n *Net) Cut() {
 }
 
 // Quiet waits until no request is under way. No device may be at work.
-func (n *Net) Quiet() { n.under.Wait() }
+func (n *Net) Quiet() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for n.under > 0 {
+		n.ended.Wait()
+	}
+}
+
+// done notes that a request ended.
+func (n *Net) done() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.under--
+	n.ended.Broadcast()
+}
 
 // dropIdle lets go of connections to a provider that stops.
 func (n *Net) dropIdle() {
@@ -186,9 +202,9 @@ func (n *Net) dropIdle() {
 
 // ServeHTTP takes one request.
 func (n *Net) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	n.under.Add(1)
-	defer n.under.Done()
 	n.mu.Lock()
+	n.under++
+	defer n.done()
 	step := n.step
 	n.requests = append(n.requests, r.Method+" "+r.URL.Path)
 	n.mu.Unlock()
