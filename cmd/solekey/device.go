@@ -145,7 +145,7 @@ func (s *session) revoke(ctx context.Context, which string) error {
 		return err
 	}
 	var found *ledger.Member
-	_, err := s.editor().removeDevices(ctx, func(of *ledger.State) ([]protocol.MemberID, error) {
+	synced, err := s.editor().removeDevices(ctx, func(of *ledger.State) ([]protocol.MemberID, error) {
 		ring, err := keyring.Open(of, s.state.Object, s.secrets.Member)
 		if err != nil {
 			return nil, err
@@ -168,8 +168,17 @@ func (s *session) revoke(ctx context.Context, which string) error {
 	s.a.say("Device %s (%s) was removed.", found.ID.String()[:shortID], found.Role)
 	if found.Role == protocol.RoleOwner {
 		s.a.say("Account and vaults have new keys.")
+		s.a.askAboutKeys(synced)
 	}
 	return nil
+}
+
+// askAboutKeys reminds of recovery keys that whoever had a removed device may have
+// made: they stay.
+func (a *app) askAboutKeys(of *ledger.State) {
+	if _, _, recovery := presentDevices(of); recovery > 1 {
+		a.say("%d recovery keys open the account: look whether you know each (solekey recovery list); `solekey recovery remove` takes one out.", recovery)
+	}
 }
 
 // itself refuses to remove this device: it would have to make the new keys that

@@ -75,7 +75,7 @@ func (j *joining) finishOwner(ctx context.Context, e *editor, p *pendingJoin, de
 // verified, and puts new keys in force.
 func (j *joining) removeOthers(ctx context.Context, e *editor, device *state.Device) error {
 	var gone int
-	_, err := e.removeDevices(ctx, func(of *ledger.State) ([]protocol.MemberID, error) {
+	synced, err := e.removeDevices(ctx, func(of *ledger.State) ([]protocol.MemberID, error) {
 		var ids []protocol.MemberID
 		for _, m := range of.AllMembers() {
 			if m.Kind == ledger.KindDevice && m.Present() && m.ID != device.Member {
@@ -90,6 +90,7 @@ func (j *joining) removeOthers(ctx context.Context, e *editor, device *state.Dev
 	}
 	if !j.app.flags.json {
 		j.say("%d other devices were removed, and new keys are in force.", gone)
+		j.askAboutKeys(synced)
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ func newRecovery(a *app) *cobra.Command {
 		"Recovery commands manage recovery keys: each opens the whole account without any device and without\n"+
 			"the password. Keep at least two, in different places.",
 		"  solekey recovery test\n  solekey recovery kit --out kit.txt\n  solekey recovery list")
-	c.AddCommand(newRecoveryKit(a), newRecoveryList(a), newRecoveryTest(a))
+	c.AddCommand(newRecoveryKit(a), newRecoveryList(a), newRecoveryTest(a), newRecoveryRemove(a))
 	return c
 }
 

@@ -53,3 +53,14 @@ solekey recovery test --recovery-kit second.txt
 solekey recovery test --recovery-kit kit.txt
 #: solekey recovery test
 sed -n 's/^Recovery key: *//p' kit.txt | solekey recovery test
+
+solekey recovery kit --out third.txt
+keys="$(solekey recovery list --json | sed -n 's/.*"id":"\([0-9a-f]*\)".*/\1/p')"
+[ "$(echo "$keys" | wc -l)" -eq 3 ]
+#: solekey recovery remove 4be1a2c7 --recovery-kit kit.txt
+solekey recovery remove "$(echo "$keys" | tail -n 1)" --recovery-kit kit.txt
+exits 12 solekey recovery test --recovery-kit third.txt
+#: solekey recovery remove 4be1a2c7
+sed -n 's/^Recovery key: *//p' kit.txt | solekey recovery remove "$(echo "$keys" | sed -n '2s/^\(.\{8\}\).*/\1/p')"
+exits 12 solekey recovery test --recovery-kit second.txt
+solekey backup docs
