@@ -4,6 +4,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -47,6 +48,22 @@ func TestExitCodesAreExplained(t *testing.T) {
 	for code, words := range exitWords {
 		if words == "" {
 			t.Errorf("%d has no words", code)
+		}
+	}
+}
+
+// TestDocumentedExitCodes: the page for users says of each code what the manual
+// says; it may say more.
+func TestDocumentedExitCodes(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "backup.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for code, words := range exitWords {
+		row := fmt.Sprintf("| %d | %s", code, words)
+		if !strings.Contains(string(page), row) {
+			t.Errorf("docs/backup.md has no row %q", row)
 		}
 	}
 }
