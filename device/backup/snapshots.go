@@ -153,7 +153,8 @@ func (v *Vault) tags() (map[protocol.Hash][]string, error) {
 		}
 		_, d, err := v.openRecord(raw)
 		if err != nil {
-			return nil, err
+			v.o.Warn(protocol.Wrap(protocol.KindUntrusted, err, "the changes of tags in record %d, signed by device %s, do not open; older ones are shown", seq, rec.Device))
+			continue
 		}
 		for _, t := range d.List.Tags {
 			tags[t.Snapshot] = t.Tags
