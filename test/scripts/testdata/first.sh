@@ -115,8 +115,8 @@ solekey tag --set '' latest
 #: solekey forget --keep-within 30d --keep-within-monthly 2y --dry-run
 solekey forget --keep-within 30d --keep-within-monthly 2y --dry-run
 before="$(solekey snapshots --json | grep -c '"id"')"
-first="$(solekey snapshots --json | sed -n 's/.*"id":"\([0-9a-f]*\)".*/\1/p' | head -n 1)"
-second="$(solekey snapshots --host shop --json | sed -n 's/.*"id":"\([0-9a-f]*\)".*/\1/p' | head -n 1)"
+first="$(solekey snapshots --json | sed -n 's/.*"id":"\([0-9a-f]*\)".*/\1/p' | sed -n 1p)"
+second="$(solekey snapshots --host shop --json | sed -n 's/.*"id":"\([0-9a-f]*\)".*/\1/p' | sed -n 1p)"
 #: solekey forget 4be1a2c7 9d01f3aa
 solekey forget "${first:0:8}" "${second:0:8}"
 [ "$(solekey snapshots --json | grep -c '"id"')" -eq $((before - 2)) ]
