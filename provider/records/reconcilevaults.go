@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"github.com/solekey/solekey/protocol"
+	"github.com/solekey/solekey/protocol/api"
 	"github.com/solekey/solekey/protocol/blob"
 	"github.com/solekey/solekey/protocol/canonical"
 	"github.com/solekey/solekey/protocol/snapshot"
@@ -131,12 +132,21 @@ func (r *reconciler) snapshots(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return r.extendAll(ctx, found, func(h api.Head) (uint64, protocol.Hash) { return h.Seq, h.Hash }, r.takeSnapshot)
+}
+
+// extendAll extends one chain of each vault from where the database has it; at
+// says which of the two.
+func (r *reconciler) extendAll(ctx context.Context, found map[vaults.Place][]*foundRecord,
+	at func(api.Head) (uint64, protocol.Hash), take func(context.Context, *foundRecord) error,
+) error {
 	for place, list := range found {
 		head, err := r.Head(ctx, place)
 		if err != nil {
 			return err
 		}
-		if err := extend(list, head.Seq, head.Hash, func(f *foundRecord) error { return r.takeSnapshot(ctx, f) }); err != nil {
+		seq, hash := at(head)
+		if err := extend(list, seq, hash, func(f *foundRecord) error { return take(ctx, f) }); err != nil {
 			return err
 		}
 	}
@@ -238,16 +248,7 @@ func (r *reconciler) generations(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for place, list := range found {
-		head, err := r.Head(ctx, place)
-		if err != nil {
-			return err
-		}
-		if err := extend(list, head.Generation, head.GenerationHash, func(f *foundRecord) error { return r.takeGeneration(ctx, f) }); err != nil {
-			return err
-		}
-	}
-	return nil
+	return r.extendAll(ctx, found, func(h api.Head) (uint64, protocol.Hash) { return h.Generation, h.GenerationHash }, r.takeGeneration)
 }
 
 func (r *reconciler) takeGeneration(ctx context.Context, f *foundRecord) error {
