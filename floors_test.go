@@ -112,7 +112,7 @@ var house = drawing{
 		"golang.org/x/sys":                {rooms: []string{"storage", "device/files", "device/tree", "device/state", "device/backup"}},
 		"github.com/bytemare/opaque":      {rooms: []string{"provider/accounts", "device/client"}},
 		"github.com/bytemare/ksf":         {rooms: []string{"provider/accounts", "device/client"}},
-		"golang.org/x/text":               {rooms: []string{"provider/accounts", "device/client"}},
+		"golang.org/x/text":               {rooms: []string{"protocol/api"}},
 	},
 
 	// Modules that talk to a database: only bytes-keepers and programs may know one.

@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/solekey/solekey/device/client"
 	"github.com/solekey/solekey/device/state"
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/api"
@@ -201,7 +200,7 @@ func (a *app) accountName(f *joinFlags) (string, error) {
 	if name == "" {
 		return "", protocol.Errorf(protocol.KindUsage, "usage: needs --name, the name of the account")
 	}
-	return client.CanonicalName(name)
+	return api.CanonicalName(name)
 }
 
 // keep writes down who this device is and its secrets.

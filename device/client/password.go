@@ -10,7 +10,6 @@ import (
 
 	"github.com/bytemare/ksf"
 	"github.com/bytemare/opaque"
-	"golang.org/x/text/secure/precis"
 
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/api"
@@ -31,25 +30,11 @@ func stretching() *opaque.ClientOptions {
 	return &opaque.ClientOptions{KSFParameters: []uint64{3, 64 << 10, 4}}
 }
 
-// CanonicalName returns the one form of an account's name: PRECIS, profile
-// UsernameCaseMapped (RFC 8265).
-func CanonicalName(name string) (string, error) {
-	bad := protocol.Errorf(protocol.KindUsage, "account name: letters, digits and punctuation without spaces, at most %d bytes", api.MaxName)
-	if len(name) > 4*api.MaxName {
-		return "", bad
-	}
-	canonical, err := precis.UsernameCaseMapped.String(name)
-	if err != nil || canonical == "" || len(canonical) > api.MaxName {
-		return "", bad
-	}
-	return canonical, nil
-}
-
 // Register registers a password for a new account's name and returns the record
 // that CreateAccount carries. The server learns nothing from which it could
 // recognise the password without guessing.
 func (c *Client) Register(ctx context.Context, invite, name string, password []byte) ([]byte, error) {
-	name, err := CanonicalName(name)
+	name, err := api.CanonicalName(name)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +69,7 @@ func (c *Client) Register(ctx context.Context, invite, name string, password []b
 // or the server found out. Where the last answer is lost nothing is repeated, for
 // each attempt counts as a guess: the error is KindUnreachable.
 func (c *Client) Login(ctx context.Context, name string, password []byte) (*Newcomer, error) {
-	name, err := CanonicalName(name)
+	name, err := api.CanonicalName(name)
 	if err != nil {
 		return nil, err
 	}

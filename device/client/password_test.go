@@ -138,13 +138,13 @@ func TestNewcomerIsNotSignedInAgain(t *testing.T) {
 
 func TestCanonicalName(t *testing.T) {
 	for in, want := range map[string]string{"Ada": "ada", "ADA.Lovelace": "ada.lovelace", "ＡＤＡ": "ada", "jürgen": "jürgen"} {
-		got, err := CanonicalName(in)
+		got, err := api.CanonicalName(in)
 		if got != want || err != nil {
 			t.Errorf("%q gives %q, %v, want %q", in, got, err, want)
 		}
 	}
 	for _, bad := range []string{"", "a b", "a\x00", strings.Repeat("a", 65), strings.Repeat("a", 1000), "\xff"} {
-		_, err := CanonicalName(bad)
+		_, err := api.CanonicalName(bad)
 		wantKind(t, err, protocol.KindUsage)
 	}
 }

@@ -231,15 +231,15 @@ func TestNames(t *testing.T) {
 	for given, want := range map[string]string{
 		"anna": "anna", "ANNA": "anna", "Änna": "änna", "a\u0308nna": "änna", "ａｎｎａ": "anna", "anna@example.org": "anna@example.org", "a.b-c_d": "a.b-c_d",
 	} {
-		if got, err := accounts.CanonicalName(given); err != nil || got != want {
+		if got, err := api.CanonicalName(given); err != nil || got != want {
 			t.Errorf("%q: %q, %v; want %q", given, got, err, want)
 		}
-		if again, err := accounts.CanonicalName(want); err != nil || again != want {
+		if again, err := api.CanonicalName(want); err != nil || again != want {
 			t.Errorf("%q is not canonical: %q, %v", want, again, err)
 		}
 	}
 	for _, bad := range []string{"", " ", "an na", "an\x00na", "an\u200bna", "\xff", strings.Repeat("a", 65), strings.Repeat("ä", 200), "a\nb"} {
-		if got, err := accounts.CanonicalName(bad); protocol.KindOf(err) != protocol.KindUsage {
+		if got, err := api.CanonicalName(bad); protocol.KindOf(err) != protocol.KindUsage {
 			t.Errorf("%q: %q, %v; want kind usage", bad, got, err)
 		}
 	}
@@ -249,11 +249,11 @@ func FuzzCanonicalName(f *testing.F) {
 	f.Add("Anna")
 	f.Add("\u0391\u0301")
 	f.Fuzz(func(t *testing.T, name string) {
-		canonical, err := accounts.CanonicalName(name)
+		canonical, err := api.CanonicalName(name)
 		if err != nil {
 			return
 		}
-		if again, err := accounts.CanonicalName(canonical); err != nil || again != canonical {
+		if again, err := api.CanonicalName(canonical); err != nil || again != canonical {
 			t.Fatalf("%q gives %q, which gives %q, %v", name, canonical, again, err)
 		}
 	})

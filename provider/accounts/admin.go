@@ -7,6 +7,7 @@ import (
 	"context"
 
 	"github.com/solekey/solekey/protocol"
+	"github.com/solekey/solekey/protocol/api"
 )
 
 // Find returns an account by its name or the text of its identifier, for
@@ -15,7 +16,7 @@ func (s *Service) Find(ctx context.Context, text string) (Info, error) {
 	if id, err := protocol.ParseAccountID(text); err == nil {
 		return s.Stores.Accounts.Account(ctx, id)
 	}
-	name, err := CanonicalName(text)
+	name, err := api.CanonicalName(text)
 	if err != nil {
 		return Info{}, err
 	}

@@ -31,7 +31,7 @@ func (s *Service) Login(ctx context.Context, address string, r api.LoginRequest)
 	if err := s.limit(ctx, "guess-address", address, s.Limits.GuessesPerAddress); err != nil {
 		return none, err
 	}
-	name, err := CanonicalName(r.Name)
+	name, err := api.CanonicalName(r.Name)
 	if err != nil {
 		return none, err
 	}

@@ -58,7 +58,7 @@ func (s *Service) Register(ctx context.Context, address string, r api.Registrati
 	if !invite.UsedBy.IsZero() {
 		return none, usedUp()
 	}
-	name, err := CanonicalName(r.Name)
+	name, err := api.CanonicalName(r.Name)
 	if err != nil {
 		return none, err
 	}
@@ -103,7 +103,7 @@ func (s *Service) Create(ctx context.Context, address string, r api.CreateAccoun
 	if err != nil {
 		return none, err
 	}
-	name, err := CanonicalName(r.Name)
+	name, err := api.CanonicalName(r.Name)
 	if err != nil {
 		return none, err
 	}
