@@ -34,13 +34,13 @@ var house = drawing{
 		"device/state": 7, "device/client": 7, "device/files": 7,
 		"provider/accounts": 7, "provider/vaults": 7,
 		// features
-		"device/backup": 8,
+		"device/backup": 9,
 		// assembly
-		"provider/records": 9,
+		"provider/records": 10,
 		// doors
-		"provider/server": 10,
+		"provider/server": 11,
 		// programs
-		"cmd/solekey": 11, "cmd/solekeyd": 11,
+		"cmd/solekey": 12, "cmd/solekeyd": 12,
 	},
 
 	// Rooms below these paths are exempt from floors and walls, and nobody but they and tests imports them:
@@ -96,7 +96,7 @@ var house = drawing{
 		"github.com/rogpeppe/go-internal": {tests: true},
 		"pgregory.net/rapid":              {tests: true},
 		"github.com/fxamacker/cbor/v2":    {rooms: []string{"protocol/canonical"}},
-		"github.com/cloudflare/circl":     {rooms: []string{"protocol/keys"}},
+		"github.com/cloudflare/circl":     {rooms: []string{"protocol/keys", "protocol/tlog"}},
 		"github.com/zeebo/blake3":         {rooms: []string{"device/tree", "bench"}},
 		"github.com/klauspost/compress":   {rooms: []string{"device/tree", "bench"}},
 		"github.com/google/go-tpm":        {rooms: []string{"device/state"}},
@@ -107,6 +107,9 @@ var house = drawing{
 		"github.com/spf13/pflag":          {rooms: []string{"cmd"}},
 		"golang.org/x/term":               {rooms: []string{"cmd"}},
 		"rsc.io/qr":                       {rooms: []string{"cmd"}},
+		"golang.org/x/mod":                {rooms: []string{"protocol/tlog"}},
+		"filippo.io/edwards25519":         {rooms: []string{"protocol/vrf"}},
+		"github.com/transparency-dev":     {tests: true},
 		"modernc.org/sqlite":              {rooms: []string{"storage/sqlite"}},
 		"github.com/pressly/goose/v3":     {rooms: []string{"storage/sqlite"}},
 		"golang.org/x/sys":                {rooms: []string{"storage", "device/files", "device/tree", "device/state", "device/backup"}},
