@@ -128,7 +128,11 @@ func (a *app) longLine(path []byte, e *tree.Entry, human bool) string {
 	if human {
 		bytes = size(int64(e.Size))
 	}
-	line := fmt.Sprintf("%s %5d %5d %10s %s %s", modeOf(e), e.UID, e.GID, bytes, localTime(e.Modified), a.name(path))
+	when := "-" // of a folder on the way to what was backed up
+	if !e.Timeless() {
+		when = localTime(e.Modified)
+	}
+	line := fmt.Sprintf("%s %5d %5d %10s %19s %s", modeOf(e), e.UID, e.GID, bytes, when, a.name(path))
 	if e.Type == tree.TypeLink {
 		line += " -> " + a.name(e.Target)
 	}
@@ -173,7 +177,10 @@ var nodeTypes = map[tree.Type]string{
 func nodeObject(path []byte, e *tree.Entry, messageType string) map[string]any {
 	m := map[string]any{
 		"message_type": messageType, "struct_type": "node", "name": string(e.Name), "type": nodeTypes[e.Type], "path": string(path),
-		"uid": e.UID, "gid": e.GID, "mode": e.Mode, "permissions": modeOf(e), "mtime": e.Modified.String(),
+		"uid": e.UID, "gid": e.GID, "mode": e.Mode, "permissions": modeOf(e),
+	}
+	if !e.Timeless() {
+		m["mtime"] = e.Modified.String()
 	}
 	addBase64(m, "name", e.Name)
 	addBase64(m, "path", path)

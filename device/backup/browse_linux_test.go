@@ -272,6 +272,9 @@ func TestFindInTime(t *testing.T) {
 		if got := f.inTime(&tree.Entry{Modified: c.at}); got != c.want {
 			t.Errorf("%+v: %v", c, got)
 		}
+		if got := f.inTime(&tree.Entry{Type: tree.TypeFolder}); got != (c.oldest == 0 && c.newest == 0) {
+			t.Errorf("%+v, a folder without a time: %v", c, got)
+		}
 	}
 }
 

@@ -76,5 +76,8 @@ func (f *Finding) matchesName(name []byte) bool {
 }
 
 func (f *Finding) inTime(e *tree.Entry) bool {
+	if e.Timeless() {
+		return f.oldest == 0 && f.newest == 0
+	}
 	return (f.oldest == 0 || e.Modified >= f.oldest) && (f.newest == 0 || e.Modified <= f.newest)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/solekey/solekey/device/files"
 	"github.com/solekey/solekey/device/tree"
 	"github.com/solekey/solekey/protocol"
+	"github.com/solekey/solekey/protocol/canonical"
 )
 
 // source is a place in the tree of what is to be backed up: a folder on the way
@@ -110,8 +111,8 @@ func (s *scan) walkSourceChild(of *openFolder, src *source, known *lastItem) {
 	if child == nil {
 		return
 	}
-	if !src.named && len(child.slots) == 0 {
-		child.folder.Close() // on the way to nothing
+	if !src.named {
+		s.addPassage(of, src, child, known)
 		return
 	}
 	stat := child.folder.Stat()
@@ -120,4 +121,43 @@ func (s *scan) walkSourceChild(of *openFolder, src *source, known *lastItem) {
 	if s.describe(&sl, child, known, unchanged) {
 		of.slots = append(of.slots, sl)
 	}
+}
+
+// addPassage adds a walked folder on the way to a source. It is kept without its
+// times: they change with whatever else lies in it, in /home with each new user
+// and in /tmp all day, and would make a run new in which nothing of what was
+// named changed. So times are no part of what makes it unchanged either, and what
+// stands of it in the last run is held against what it is now.
+func (s *scan) addPassage(of *openFolder, src *source, child *openFolder, known *lastItem) {
+	if len(child.slots) == 0 {
+		child.folder.Close() // on the way to nothing
+		return
+	}
+	s.report.folder()
+	entry, problems := child.folder.DescribeSelf()
+	s.report.problems(problems)
+	stat := child.folder.Stat()
+	s.folders <- child
+	if entry == nil {
+		return
+	}
+	entry.Name, entry.Modified = []byte(src.name), 0
+	sl := slot{name: entry.Name, child: child, identity: appendIdentity(nil, &files.Stat{Type: stat.Type, Device: stat.Device, Inode: stat.Inode})}
+	if known != nil && known.child != 0 && sameFolder(entry, decodeEntry(known.entry)) {
+		sl.known = known
+	} else {
+		sl.entry = entry
+	}
+	of.slots = append(of.slots, sl)
+}
+
+// sameFolder reports whether two entries say the same of a folder, whatever is in
+// it; b is nil where nothing is known.
+func sameFolder(a, b *tree.Entry) bool {
+	if b == nil {
+		return false
+	}
+	inside := *b
+	inside.Folder = a.Folder
+	return bytes.Equal(canonical.MustMarshal(a), canonical.MustMarshal(&inside))
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/solekey/solekey/protocol"
 )
@@ -58,5 +59,32 @@ func TestScanSeveralSources(t *testing.T) {
 	_, p = v.scan(t, last, filepath.Join(dir, "a"), filepath.Join(dir, "missing"))
 	if p.Files != 1 || p.Problems != 1 {
 		t.Errorf("with one missing: %+v", p)
+	}
+}
+
+// TestScanPassages holds folders on the way to a source to what counts of them: not their times, but their rights and
+// names.
+func TestScanPassages(t *testing.T) {
+	v, dir := newTestVault(t), t.TempDir()
+	way, source, last := filepath.Join(dir, "way"), filepath.Join(dir, "way", "source"), filepath.Join(t.TempDir(), "last")
+	check(t, os.MkdirAll(source, 0o755))
+	check(t, os.WriteFile(filepath.Join(source, "file"), []byte("content"), 0o644))
+	root, _ := v.scan(t, last, source)
+	moved := time.Unix(1_500_000_000, 0)
+	check(t, os.Chtimes(way, moved, moved))
+	if again, _ := v.scan(t, last, source); again != root {
+		t.Error("another time of a folder on the way, another root")
+	}
+	if again, _ := v.scan(t, filepath.Join(t.TempDir(), "none"), source); again != root {
+		t.Error("another root without what the last run remembered")
+	}
+	check(t, os.Chmod(way, 0o711))
+	closed, _ := v.scan(t, last, source)
+	if closed == root {
+		t.Error("other rights of a folder on the way, the same root")
+	}
+	check(t, os.Chtimes(source, moved, moved))
+	if again, _ := v.scan(t, last, source); again == closed {
+		t.Error("another time of the source itself, the same root")
 	}
 }

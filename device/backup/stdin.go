@@ -113,6 +113,6 @@ func (s *scan) nest(names []string, entry *tree.Entry) (*openFolder, error) {
 		if i == 0 {
 			return &openFolder{node: root}, nil
 		}
-		entry = &tree.Entry{Type: tree.TypeFolder, Mode: 0o755, Modified: s.now(), Folder: root}
+		entry = &tree.Entry{Type: tree.TypeFolder, Mode: 0o755, Folder: root}
 	}
 }

@@ -71,7 +71,7 @@ func differingProperties(a, b *tree.Entry) (all []Property) {
 	note(a.Size != b.Size, PropertySize)
 	note(a.Mode != b.Mode && a.Type != tree.TypeLink, PropertyMode)
 	note(a.UID != b.UID || a.GID != b.GID, PropertyOwner)
-	note(a.Modified != b.Modified, PropertyTime)
+	note(a.Modified != b.Modified && !a.Timeless() && !b.Timeless(), PropertyTime)
 	note(!bytes.Equal(a.Target, b.Target), PropertyTarget)
 	note(a.Device != b.Device, PropertyDevice)
 	note(!slices.EqualFunc(a.Xattrs, b.Xattrs, sameXattr), PropertyXattrs)

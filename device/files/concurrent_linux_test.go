@@ -247,6 +247,28 @@ func TestFolderPolicies(t *testing.T) {
 	}
 }
 
+// TestTimelessFolder restores a folder of which no time is kept, and keeps one of a folder whose time is 0.
+func TestTimelessFolder(t *testing.T) {
+	path := t.TempDir()
+	folder := filepath.Join(path, "folder")
+	must(t, os.Mkdir(folder, 0o700))
+	setTime(t, folder, 12345)
+	e := folderEntry("folder")
+	e.Modified = 0
+	target, err := openRestorer(t, path, RestoreOptions{}).Root().Folder(e)
+	must(t, err)
+	for _, p := range target.Finish(e) {
+		t.Error(p)
+	}
+	if got := openRoot(t, folder).Stat(); got.Mode != e.Mode || got.Modified != 12345 {
+		t.Errorf("mode %o, time %d", got.Mode, got.Modified)
+	}
+	setTime(t, folder, 0)
+	if entry, problems := openRoot(t, folder).DescribeSelf(); entry.Timeless() || entry.Modified != 1 || len(problems) > 0 {
+		t.Errorf("%+v, %v", entry, problems)
+	}
+}
+
 // TestReopenedTwice has two users open a folder that lost its descriptor at the
 // same time: the second finds it idle again, and must not leave it in the list
 // of idle folders twice.

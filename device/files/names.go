@@ -136,6 +136,10 @@ func entryOf(item *Item) *tree.Entry {
 		Modified: item.Modified,
 	}
 	switch item.Type {
+	case tree.TypeFolder:
+		if entry.Modified == 0 {
+			entry.Modified = 1 // exactly 0 says that none is kept: see tree.Entry.Timeless
+		}
 	case tree.TypeFile:
 		entry.Size = item.Size
 	case tree.TypeCharDev, tree.TypeBlkDev:

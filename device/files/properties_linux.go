@@ -99,7 +99,9 @@ func (r *Restorer) apply(s *subject) []*Problem {
 	if s.entry.Type != tree.TypeLink {
 		s.warn(ActSetMode, s.chmod(mode))
 	}
-	s.warn(ActSetTime, s.setModified(s.entry.Modified))
+	if !s.entry.Timeless() {
+		s.warn(ActSetTime, s.setModified(s.entry.Modified))
+	}
 	return s.problems
 }
 

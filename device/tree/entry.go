@@ -68,11 +68,12 @@ type Entry struct {
 	Name []byte `cbor:"1,keyasint"`
 	Type Type   `cbor:"2,keyasint"`
 	// Mode is the permission bits, with set-user (04000), set-group (02000) and sticky (01000).
-	Mode     uint32        `cbor:"3,keyasint,omitempty"`
-	UID      uint32        `cbor:"4,keyasint,omitempty"`
-	GID      uint32        `cbor:"5,keyasint,omitempty"`
-	User     string        `cbor:"6,keyasint,omitempty"`
-	Group    string        `cbor:"7,keyasint,omitempty"`
+	Mode  uint32 `cbor:"3,keyasint,omitempty"`
+	UID   uint32 `cbor:"4,keyasint,omitempty"`
+	GID   uint32 `cbor:"5,keyasint,omitempty"`
+	User  string `cbor:"6,keyasint,omitempty"`
+	Group string `cbor:"7,keyasint,omitempty"`
+	// Modified is when content changed last; see Timeless for a folder without it.
 	Modified protocol.Time `cbor:"8,keyasint,omitempty"`
 	// Size is the length of a file, holes included; 0 for all else.
 	Size uint64 `cbor:"9,keyasint,omitempty"`
@@ -91,6 +92,10 @@ type Entry struct {
 	// Folder is the name of the folder's root node; zero for all else.
 	Folder protocol.Hash `cbor:"16,keyasint,omitzero"`
 }
+
+// Timeless reports whether this is a folder of which no time is kept, as of those
+// on the way to what was backed up: whoever restores it leaves the time that it has.
+func (e *Entry) Timeless() bool { return e.Type == TypeFolder && e.Modified == 0 }
 
 // LinkGroup says which names of a snapshot were one file: those with the same device and inode.
 type LinkGroup struct {
