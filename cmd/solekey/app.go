@@ -225,4 +225,4 @@ func (a *app) tick(show func()) (stop func()) {
 }
 
 // now is the device's clock.
-func (a *app) now() protocol.Time { return protocol.TimeOf(time.Now()) }
+func (a *app) now() protocol.Time { return protocol.TimeOf(wallClock()) }

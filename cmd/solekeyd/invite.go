@@ -28,7 +28,7 @@ func (p *program) beside(ctx context.Context, work func(s *site, people *account
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	people, err := s.accounts(accounts.Config{Clock: time.Now})
+	people, err := s.accounts(accounts.Config{Clock: wallClock})
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func (p *program) inviteCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				invite, err := people.Invite(cmd.Context(), host, s.keys.pin)
+				invite, err := people.Invite(cmd.Context(), host, s.keys.pin, s.world())
 				if err != nil {
 					return err
 				}

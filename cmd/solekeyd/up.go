@@ -93,14 +93,14 @@ func (p *program) up(ctx context.Context, f upFlags) (err error) {
 	if err := s.saveSettings(settings{Host: host}); err != nil {
 		return err
 	}
-	people, err := s.accounts(accounts.Config{Server: s.serverName(host), Quota: quota, Clock: time.Now})
+	people, err := s.accounts(accounts.Config{Server: s.serverName(host), Quota: quota, Clock: wallClock})
 	if err != nil {
 		return err
 	}
 	r := s.records
 	packs := vaults.New(vaults.Config{
 		Ledgers: people, Chains: r, Index: r, Packs: r,
-		Retention: time.Duration(f.retention) * 24 * time.Hour, Clock: time.Now,
+		Retention: time.Duration(f.retention) * 24 * time.Hour, Clock: wallClock,
 	})
 	level := slog.LevelInfo
 	if f.verbose {
@@ -119,7 +119,7 @@ func (p *program) up(ctx context.Context, f upFlags) (err error) {
 			RetentionDays: f.retention, MaxPack: api.MaxPack,
 		},
 	})
-	certificate, err := s.keys.certificate(host, time.Now())
+	certificate, err := s.keys.certificate(host, wallClock())
 	if err != nil {
 		return err
 	}

@@ -92,7 +92,7 @@ func derive(secret *keys.Secret, salt []byte, c Context) (cipher.AEAD, []byte) {
 	if err != nil {
 		panic("solekey: internal error: gcm: " + err.Error())
 	}
-	return aead, out[32:]
+	return tapped(aead, out[:32]), out[32:]
 }
 
 // committed reports whether a stored commitment is the derived one.

@@ -30,6 +30,7 @@ func Wrap(to ledger.Recipient, c Context, secret *keys.Secret) ([]byte, error) {
 	if err != nil {
 		return nil, protocol.Wrap(protocol.KindUntrusted, err, "wrap")
 	}
+	tapRecipient(key[:])
 	wrap, err := hpke.Seal(public, hpke.HKDFSHA256(), hpke.AES256GCM(), c.encode(), secret.Expose())
 	if err != nil {
 		return nil, protocol.Wrap(protocol.KindInternal, err, "wrap")
