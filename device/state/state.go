@@ -27,6 +27,13 @@ const (
 	nameUpdate  = "lock.update"
 	nameVaults  = "vaults"
 	nameNotes   = "notes"
+	nameWorld   = "world.json"
+	nameView    = "view.json"
+	nameOwn     = "name.json"
+	nameContact = "contacts"
+	nameSaid    = "statements"
+	nameClock   = "clock.json"
+	nameAnchors = "anchors.json"
 )
 
 // Device says who this device is. Nothing of it is secret.
@@ -200,7 +207,8 @@ func (s *State) Forget() error {
 	}
 	return s.update(func() error {
 		s.dropKey()
-		names := []string{nameSealed, nameSession, nameLedger, nameVaults, nameNotes, nameMarks, nameDevice}
+		names := []string{nameSealed, nameSession, nameLedger, nameVaults, nameNotes, nameMarks,
+			nameWorld, nameView, nameOwn, nameContact, nameSaid, nameClock, nameAnchors, nameAlarms, nameDevice}
 		for _, name := range names {
 			if err := os.RemoveAll(s.path(name)); err != nil {
 				return osError(err, "remove %s", s.path(name))
