@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -163,6 +164,9 @@ func (s *site) accounts(config accounts.Config) (*accounts.Service, error) {
 	config.Secret, config.Limits = s.keys.login, accounts.DefaultLimits()
 	return accounts.New(config)
 }
+
+// world is the hash of the world that new devices join.
+func (s *site) world() protocol.Hash { return sha256.Sum256(s.keys.pin[:]) }
 
 func (s *site) serverName(host string) string { return api.ServerName(host, s.keys.pin) }
 

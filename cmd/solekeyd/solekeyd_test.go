@@ -467,7 +467,7 @@ func TestSizes(t *testing.T) {
 
 func TestQR(t *testing.T) {
 	var out bytes.Buffer
-	printQR(&out, strings.ToUpper(api.GenerateInvite("192.168.1.5:8443", api.Pin{1}).URL()))
+	printQR(&out, strings.ToUpper(api.GenerateInvite("192.168.1.5:8443", api.Pin{1}, protocol.Hash{2}).URL()))
 	lines := strings.Split(strings.TrimRight(out.String(), "\n"), "\n")
 	if len(lines) < 17 || len([]rune(lines[0])) > 60 {
 		t.Errorf("%d lines of %d", len(lines), len([]rune(lines[0])))

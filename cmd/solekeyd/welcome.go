@@ -48,7 +48,7 @@ func (p *program) welcome(ctx context.Context, s *site, people *accounts.Service
 		return err
 	}
 	if first {
-		invite, err := people.Invite(ctx, w.host, s.keys.pin)
+		invite, err := people.Invite(ctx, w.host, s.keys.pin, s.world())
 		if err != nil {
 			return err
 		}

@@ -36,6 +36,8 @@ type RecoveryBox struct {
 
 // CreateAccount opens an account and uses the invite up. Entries are the ledger
 // from its genesis on, Objects exactly what they name, Record the OPAQUE record.
+// Update is the entry of the public log that gives the name its first version,
+// Opening the canonical bytes that its commitment is made of.
 type CreateAccount struct {
 	RequestID protocol.RequestID `json:"request_id"`
 	Invite    string             `json:"invite"`
@@ -44,11 +46,15 @@ type CreateAccount struct {
 	Entries   [][]byte           `json:"entries"`
 	Objects   [][]byte           `json:"objects"`
 	Recovery  []RecoveryBox      `json:"recovery"`
+	Update    []byte             `json:"update"`
+	Opening   []byte             `json:"opening"`
 }
 
-// Created answers CreateAccount.
+// Created answers CreateAccount. Receipt is the server's signed promise that the
+// public log will hold the update; see spec/directory.md.
 type Created struct {
 	Account protocol.AccountID `json:"account"`
+	Receipt []byte             `json:"receipt,omitempty"`
 }
 
 // Account answers GET /v1/accounts/{account}. A quota of 0 is none.
@@ -69,14 +75,18 @@ type LedgerHead struct {
 }
 
 // LedgerPage answers GET …/ledger: entries from the number asked for, and the
-// objects that they name. More says that there are further entries.
+// objects that they name. More says that there are further entries. Statement is
+// what the server signs of the ledger's head, where the request asked for it; the
+// page, and those that follow where there are More, reach at least to it.
 type LedgerPage struct {
-	Entries [][]byte `json:"entries"`
-	Objects [][]byte `json:"objects"`
-	More    bool     `json:"more"`
+	Entries   [][]byte `json:"entries"`
+	Objects   [][]byte `json:"objects"`
+	More      bool     `json:"more"`
+	Statement []byte   `json:"statement,omitempty"`
 }
 
-// LedgerAppend extends a ledger whose last entry is Seq, Prev.
+// LedgerAppend extends a ledger whose last entry is Seq, Prev. Update and Opening
+// are as in CreateAccount, for the ledger's head after the entries.
 type LedgerAppend struct {
 	RequestID protocol.RequestID `json:"request_id"`
 	Seq       uint64             `json:"seq"`
@@ -84,4 +94,12 @@ type LedgerAppend struct {
 	Entries   [][]byte           `json:"entries"`
 	Objects   [][]byte           `json:"objects"`
 	Recovery  []RecoveryBox      `json:"recovery"`
+	Update    []byte             `json:"update"`
+	Opening   []byte             `json:"opening"`
+}
+
+// Appended answers LedgerAppend: the head after it, and the receipt of its update.
+type Appended struct {
+	LedgerHead
+	Receipt []byte `json:"receipt,omitempty"`
 }

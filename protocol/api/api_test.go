@@ -23,7 +23,7 @@ import (
 func TestInviteThereAndBack(t *testing.T) {
 	for _, host := range []string{"192.168.1.5:8443", "cloud.example.org", "[2001:db8::1]:8443", "localhost:1"} {
 		for _, pin := range []api.Pin{{}, {1, 2, 3}} {
-			invite := api.GenerateInvite(host, pin)
+			invite := api.GenerateInvite(host, pin, protocol.Hash{4})
 			for _, text := range []string{invite.URL(), strings.ToUpper(invite.URL()), "\n  " + invite.URL() + " \r\n"} {
 				got, err := api.ParseInvite(text)
 				if err != nil || got != invite {
@@ -35,8 +35,8 @@ func TestInviteThereAndBack(t *testing.T) {
 }
 
 func TestInviteVector(t *testing.T) {
-	invite := api.Invite{Host: "example.org:8443", Secret: api.InviteSecret{1, 2, 3}, Pin: api.Pin{0xff}}
-	const want = "https://example.org:8443/i/aeaqeayaaaaaaaaaaaaaaaaaad7qaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaawkygrca"
+	invite := api.Invite{Host: "example.org:8443", Secret: api.InviteSecret{1, 2, 3}, Pin: api.Pin{0xff}, World: protocol.Hash{0xee}}
+	const want = "https://example.org:8443/i/aeaqeayaaaaaaaaaaaaaaaaaad7qaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab3qaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa3dpwbii"
 	if got := invite.URL(); got != want {
 		t.Errorf("url = %s, want %s", got, want)
 	}
@@ -50,7 +50,7 @@ func TestInviteVector(t *testing.T) {
 }
 
 func TestInviteRefusals(t *testing.T) {
-	good := api.GenerateInvite("example.org:8443", api.Pin{7})
+	good := api.GenerateInvite("example.org:8443", api.Pin{7}, protocol.Hash{8})
 	code := good.Code()
 	flipped := []byte(code)
 	flipped[20] = 'a' + (flipped[20]-'a'+1)%26
@@ -84,7 +84,7 @@ func TestInviteRefusals(t *testing.T) {
 
 // TestInviteEveryLetterCounts changes each letter of a code to each other one.
 func TestInviteEveryLetterCounts(t *testing.T) {
-	code := api.GenerateInvite("h", api.Pin{9}).Code()
+	code := api.GenerateInvite("h", api.Pin{9}, protocol.Hash{8}).Code()
 	for i := range code {
 		for _, c := range "abcdefghijklmnopqrstuvwxyz234567" {
 			other := code[:i] + string(c) + code[i+1:]
@@ -96,7 +96,7 @@ func TestInviteEveryLetterCounts(t *testing.T) {
 }
 
 func TestInviteOfNewerVersion(t *testing.T) {
-	raw := make([]byte, 48, 52)
+	raw := make([]byte, 80, 84)
 	raw[0] = 2
 	sum := sha256.Sum256(raw)
 	code := base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(append(raw, sum[:4]...))
@@ -133,20 +133,26 @@ func TestEncodings(t *testing.T) {
 func TestJSONForms(t *testing.T) {
 	member := protocol.MemberID{}
 	for want, value := range map[string]any{
-		`{"account":"` + zeros(64) + `","member":"` + zeros(64) + `"}`:                              api.ChallengeRequest{},
-		`{"seq":1,"hash":"` + zeros(64) + `"}`:                                                      api.LedgerHead{Seq: 1},
-		`{"seq":0,"hash":"` + zeros(64) + `","generation":2,"generation_hash":"` + zeros(64) + `"}`: api.Head{Generation: 2},
-		`{"reads":[{"pack":"` + zeros(64) + `","offset":131072,"length":131072}]}`:                  api.BlocksRequest{Reads: []api.Read{{Offset: 131072, Length: 131072}}},
-		`{"states":["stored","retired","absent","dropped"]}`:                                        api.StatResponse{States: []api.PackState{api.PackStored, api.PackRetired, api.PackAbsent, api.PackDropped}},
-		`{"approved":true,"confirmation":"AQ=="}`:                                                   api.EnrolmentOutcome{Approved: true, Confirmation: []byte{1}},
+		`{"account":"` + zeros(64) + `","member":"` + zeros(64) + `"}`:                                                 api.ChallengeRequest{},
+		`{"seq":1,"hash":"` + zeros(64) + `"}`:                                                                         api.LedgerHead{Seq: 1},
+		`{"seq":0,"hash":"` + zeros(64) + `","generation":2,"generation_hash":"` + zeros(64) + `"}`:                    api.Head{Generation: 2},
+		`{"seq":1,"hash":"` + zeros(64) + `","receipt":"AQ=="}`:                                                        api.Appended{LedgerHead: api.LedgerHead{Seq: 1}, Receipt: []byte{1}},
+		`{"seq":1,"hash":"` + zeros(64) + `","generation":0,"generation_hash":"` + zeros(64) + `","statement":"AQ=="}`: api.HeadAnswer{Head: api.Head{Seq: 1}, Statement: []byte{1}},
+		`{"account":"` + zeros(64) + `"}`:                                                                              api.Created{},
+		`{"entries":null,"objects":null,"more":true,"statement":"AQ=="}`:                                               api.LedgerPage{More: true, Statement: []byte{1}},
+		`{"world":"` + zeros(64) + `","size":3,"periods":[{"period":"2026-11","indexes":["` + zeros(64) + `"]}]}`:      api.AnchorsWanted{Size: 3, Periods: []api.AnchorPeriod{{Period: "2026-11", Indexes: []protocol.Hash{{}}}}},
+		`{"anchors":[{"entry":"AQ==","box":"Ag=="}]}`:                                                                  api.AnchorsLeft{Anchors: []api.Anchor{{Entry: []byte{1}, Box: []byte{2}}}},
+		`{"reads":[{"pack":"` + zeros(64) + `","offset":131072,"length":131072}]}`:                                     api.BlocksRequest{Reads: []api.Read{{Offset: 131072, Length: 131072}}},
+		`{"states":["stored","retired","absent","dropped"]}`:                                                           api.StatResponse{States: []api.PackState{api.PackStored, api.PackRetired, api.PackAbsent, api.PackDropped}},
+		`{"approved":true,"confirmation":"AQ=="}`:                                                                      api.EnrolmentOutcome{Approved: true, Confirmation: []byte{1}},
 		`{"enrolment":"` + zeros(32) + `","state":"challenged","commitment":"AQ==","approver":"` + zeros(64) + `","created":1,"expires":2}`: api.Enrolment{
 			State: api.EnrolmentChallenged, Commitment: []byte{1}, Approver: &member, Created: 1, Expires: 2,
 		},
 		`{"kind":"conflict","message":"m","ledger_head":{"seq":3,"hash":"` + zeros(64) + `"}}`: api.Error{Kind: protocol.KindConflict, Message: "m", LedgerHead: &api.LedgerHead{Seq: 3}},
 		`{"kind":"too-many","message":"m","retry_after":9}`:                                    api.Error{Kind: protocol.KindTooMany, Message: "m", RetryAfter: 9},
 		`{"account":"` + zeros(64) + `","token":"t","scope":"enrol","expires":4}`:              api.Session{Token: "t", Scope: api.ScopeEnrol, Expires: 4},
-		`{"request_id":"` + zeros(32) + `","seq":0,"prev":"` + zeros(64) + `","entries":["AQ=="],"objects":null,"recovery":[{"locator":"` + zeros(64) + `","box":"Ag=="}]}`: api.LedgerAppend{
-			Entries: [][]byte{{1}}, Recovery: []api.RecoveryBox{{Box: []byte{2}}},
+		`{"request_id":"` + zeros(32) + `","seq":0,"prev":"` + zeros(64) + `","entries":["AQ=="],"objects":null,"recovery":[{"locator":"` + zeros(64) + `","box":"Ag=="}],"update":"Aw==","opening":"BA=="}`: api.LedgerAppend{
+			Entries: [][]byte{{1}}, Recovery: []api.RecoveryBox{{Box: []byte{2}}}, Update: []byte{3}, Opening: []byte{4},
 		},
 	} {
 		got, err := json.Marshal(value)
@@ -159,7 +165,7 @@ func TestJSONForms(t *testing.T) {
 func zeros(n int) string { return strings.Repeat("0", n) }
 
 func TestInviteSecretIsHidden(t *testing.T) {
-	invite := api.GenerateInvite("h", api.Pin{})
+	invite := api.GenerateInvite("h", api.Pin{}, protocol.Hash{8})
 	encoded, err := json.Marshal(invite)
 	if err != nil {
 		t.Fatal(err)
@@ -175,9 +181,9 @@ func TestInviteSecretIsHidden(t *testing.T) {
 }
 
 func FuzzInvite(f *testing.F) {
-	f.Add(api.GenerateInvite("example.org:8443", api.Pin{1}).URL())
+	f.Add(api.GenerateInvite("example.org:8443", api.Pin{1}, protocol.Hash{8}).URL())
 	f.Add("https://[::1]/i/")
-	f.Add(strings.ToUpper(api.GenerateInvite("h", api.Pin{}).URL()))
+	f.Add(strings.ToUpper(api.GenerateInvite("h", api.Pin{}, protocol.Hash{8}).URL()))
 	f.Fuzz(func(t *testing.T, text string) {
 		invite, err := api.ParseInvite(text)
 		if err != nil {

@@ -42,6 +42,13 @@ const (
 	MaxPage           = 4096     // records of one page, a count
 	MaxPageBytes      = 32 << 20 // bytes of one page of records, unless one record exceeds it
 	MaxWait           = 55       // seconds an enrolment is waited for at once
+	MaxUpdate         = 4 << 10  // the entry of the public log that comes with an append
+	MaxOpening        = 1 << 10  // what its commitment opens to
+	MaxWorld          = 64 << 10 // a world
+	MaxAnswer         = 16 << 20 // the answer to a look-up
+	MaxAnchors        = 16       // anchors left at once, a count
+	MaxAnchorBox      = 64 << 10 // the sealed box of one anchor
+	MaxAnchorIndexes  = 64       // anchors asked after at once, a count
 	BlockSize         = 128 << 10
 )
 
@@ -61,4 +68,6 @@ const (
 	TypeRecords = "application/vnd.solekey.records"
 	TypeBlocks  = "application/vnd.solekey.blocks"
 	TypeBytes   = "application/octet-stream"
+	TypeCBOR    = "application/cbor"
+	TypeText    = "text/plain; charset=utf-8" // a checkpoint, as tlog-tiles has it
 )

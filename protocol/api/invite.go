@@ -35,17 +35,23 @@ func (s InviteSecret) Hash() protocol.Hash {
 }
 
 // Invite is a single-use invitation to open an account: where the server is,
-// how it is recognised, and the secret. Its one text form is the URL
-// https://HOST:PORT/i/CODE.
+// how it is recognised, which world the new device joins, and the secret. Its one
+// text form is the URL https://HOST:PORT/i/CODE.
+//
+// Without a secret it is a link for a further device of an account that is there:
+// such a device learns its world from the device that approves it, or from the
+// box under the recovery key, so that a link need not name one.
 type Invite struct {
 	Host   string // host, with the port where it is not 443
 	Secret InviteSecret
 	Pin    Pin
+	World  protocol.Hash // of the log's keys and the demanded witnesses; see spec/directory.md
 }
 
 const (
 	inviteVersion = 1
-	inviteSize    = 1 + 15 + 32 + 4
+	inviteSize    = 1 + 15 + 32 + 32 + 4
+	inviteSum     = inviteSize - 4
 	invitePath    = "/i/"
 	maxInviteURL  = 512
 )
@@ -53,8 +59,8 @@ const (
 var inviteCode = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
 // GenerateInvite returns an invite with a new random secret.
-func GenerateInvite(host string, pin Pin) Invite {
-	invite := Invite{Host: host, Pin: pin}
+func GenerateInvite(host string, pin Pin, world protocol.Hash) Invite {
+	invite := Invite{Host: host, Pin: pin, World: world}
 	_, _ = rand.Read(invite.Secret[:]) // crypto/rand.Read never fails
 	return invite
 }
@@ -65,6 +71,7 @@ func (i Invite) Code() string {
 	code = append(code, inviteVersion)
 	code = append(code, i.Secret[:]...)
 	code = append(code, i.Pin[:]...)
+	code = append(code, i.World[:]...)
 	sum := sha256.Sum256(code)
 	return inviteCode.EncodeToString(append(code, sum[:4]...))
 }
@@ -128,10 +135,14 @@ func ParseInviteCode(code string) (Invite, error) {
 	var invite Invite
 	copy(invite.Secret[:], raw[1:16])
 	copy(invite.Pin[:], raw[16:48])
+	copy(invite.World[:], raw[48:inviteSum])
 	// The check sum finds typing errors; last bits that base32 does not use are
 	// refused by comparing the whole text.
 	if invite.Code() != code {
 		return Invite{}, protocol.Errorf(protocol.KindUsage, "invite: the code is incomplete or has a typing error")
+	}
+	if invite.Secret != (InviteSecret{}) && invite.World.IsZero() {
+		return Invite{}, protocol.Errorf(protocol.KindUsage, "invite: it names no public log, without which a new account proves nothing; ask for a new invite")
 	}
 	return invite, nil
 }

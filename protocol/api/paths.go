@@ -16,6 +16,24 @@ const (
 	PathCurrentSession = PathSessions + "/current"
 	PathEnrolments     = Prefix + "/enrolments"
 	PathRecovery       = Prefix + "/recovery"
+	PathWorld          = Prefix + "/world"
+	PathDirectory      = Prefix + "/directory"
+	PathContact        = PathDirectory + "/ledger"
+	PathAnchors        = PathDirectory + "/anchors"
+	PathLog            = Prefix + "/log" // a log of C2SP tlog-tiles: checkpoint and tile/… are below it
+	PathCheckpoint     = PathLog + "/checkpoint"
+	PathTiles          = PathLog + "/tile/"
+)
+
+// Queries of requests that ask for a statement, and of look-ups.
+const (
+	QueryNonce = "nonce" // the asker's, hexadecimal: ask for a statement
+	QueryAfter = "after" // the time of the newest statement that the asker holds
+	QueryFrom  = "from"  // the first entry or record wanted
+	QueryName  = "name"
+	QuerySince = "since" // the name's version that the asker holds
+	QuerySize  = "size"  // the log's size that the asker holds
+	QueryWorld = "world" // the hash of the world that the asker joined
 )
 
 // PathLogin is where a login is finished.
@@ -32,6 +50,12 @@ func PathAccount(account protocol.AccountID) string { return PathAccounts + "/" 
 
 // PathLedger is an account's ledger.
 func PathLedger(account protocol.AccountID) string { return PathAccount(account) + "/ledger" }
+
+// PathOwnAnchors is where an account leaves its anchors.
+func PathOwnAnchors(account protocol.AccountID) string { return PathAccount(account) + "/anchors" }
+
+// PathWorldOf is a world by its hash; PathWorld is the newest.
+func PathWorldOf(world protocol.Hash) string { return PathWorld + "/" + world.String() }
 
 // PathVault is one vault; Head, Snapshots, Generations, Packs and Blocks are below it.
 func PathVault(account protocol.AccountID, vault protocol.VaultID) string {

@@ -18,6 +18,13 @@ type Head struct {
 	GenerationHash protocol.Hash `json:"generation_hash"`
 }
 
+// HeadAnswer answers GET …/head. Statement is what the server signs of it, where
+// the request asked for it.
+type HeadAnswer struct {
+	Head
+	Statement []byte `json:"statement,omitempty"`
+}
+
 // PackState is what the server holds of a pack.
 type PackState string
 

@@ -69,7 +69,7 @@ func (w *world) open() {
 // join opens an account with a password.
 func (w *world) join(name, password string) *accountstest.Holder {
 	w.t.Helper()
-	invite, err := w.Invite(ctx, "localhost", api.Pin{1})
+	invite, err := w.Invite(ctx, "localhost", api.Pin{1}, protocol.Hash{2})
 	if err != nil {
 		w.t.Fatal(err)
 	}

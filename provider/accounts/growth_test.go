@@ -163,7 +163,7 @@ func TestNewAccountNamesNoHead(t *testing.T) {
 		head api.Head
 		kind protocol.Kind
 	}{{api.Head{Seq: 3, Hash: protocol.Hash{1}}, protocol.KindUntrusted}, {api.Head{}, ""}} {
-		invite, err := w.Invite(ctx, "localhost", api.Pin{1})
+		invite, err := w.Invite(ctx, "localhost", api.Pin{1}, protocol.Hash{2})
 		if err != nil {
 			t.Fatal(err)
 		}

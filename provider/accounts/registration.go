@@ -13,9 +13,10 @@ import (
 	"github.com/solekey/solekey/protocol/ledger"
 )
 
-// Invite makes a single-use invite that names the host and pin.
-func (s *Service) Invite(ctx context.Context, host string, pin api.Pin) (api.Invite, error) {
-	invite := api.GenerateInvite(host, pin)
+// Invite makes a single-use invite that names the host, its pin and the world
+// that the new device is to join.
+func (s *Service) Invite(ctx context.Context, host string, pin api.Pin, world protocol.Hash) (api.Invite, error) {
+	invite := api.GenerateInvite(host, pin, world)
 	return invite, s.Stores.Invites.AddInvite(ctx, invite.Secret.Hash(), s.now())
 }
 

@@ -302,7 +302,7 @@ func TestInvites(t *testing.T) {
 	create := func(invite, name string) answer {
 		return answerOf(w, "POST", api.PathAccounts, "", accountstest.NewHolder(t).Create(invite, name))
 	}
-	unknown := api.GenerateInvite("localhost", api.Pin{1}).URL()
+	unknown := api.GenerateInvite("localhost", api.Pin{1}, protocol.Hash{2}).URL()
 	w.want("used", create(invite, "bert"), 403, protocol.KindDenied)
 	w.want("unknown", create(unknown, "bert"), 401, protocol.KindWrongSecret)
 	w.want("altered", create(invite[:len(invite)-1]+"7", "bert"), 400, protocol.KindUsage)

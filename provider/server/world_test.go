@@ -189,7 +189,7 @@ func (w *world) want(what string, a answer, status int, kind protocol.Kind) {
 
 func (w *world) invite() string {
 	w.t.Helper()
-	invite, err := w.people.Invite(ctx, "localhost", api.Pin{1})
+	invite, err := w.people.Invite(ctx, "localhost", api.Pin{1}, protocol.Hash{2})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -59,7 +59,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w.Service = vaults.New(vaults.Config{Ledgers: w.people, Chains: s, Index: s, Packs: s, Retention: retention, Clock: clock})
-	invite, err := w.people.Invite(ctx, "localhost", api.Pin{})
+	invite, err := w.people.Invite(ctx, "localhost", api.Pin{}, protocol.Hash{2})
 	if err != nil {
 		t.Fatal(err)
 	}
