@@ -11,7 +11,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := build
 
-PROGRAMS := $(notdir $(wildcard cmd/*))
+PROGRAMS := $(patsubst cmd/%/main.go,%,$(wildcard cmd/*/main.go))
 BUILD    := CGO_ENABLED=0 go build -trimpath -ldflags '-s -w'
 
 # Longest time one package's tests may take; time given to each fuzz target; what `make bench` runs.

@@ -38,7 +38,7 @@ var house = drawing{
 		// assembly
 		"provider/records": 10,
 		// doors
-		"provider/server": 11,
+		"provider/server": 11, "cmd/terminal": 11,
 		// programs
 		"cmd/solekey": 12, "cmd/solekeyd": 12,
 	},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/solekey/solekey/cmd/terminal"
 	"github.com/solekey/solekey/device/backup"
 	"github.com/solekey/solekey/protocol"
 )
@@ -28,7 +29,7 @@ func newCheck(a *app) *cobra.Command {
 			"  solekey check --read-data\n" +
 			"  solekey check --read-data-subset 5%\n" +
 			"  solekey check --read-data-subset 1/7      # another part every day of the week",
-		Args: exactly(0, "no argument"),
+		Args: terminal.Exactly(0, "no argument"),
 		RunE: func(c *cobra.Command, _ []string) error {
 			o := backup.CheckOptions{ReadData: readData || subset != ""}
 			var err error

@@ -6,6 +6,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/solekey/solekey/cmd/terminal"
 	"github.com/solekey/solekey/protocol"
 )
 
@@ -16,7 +17,7 @@ func newCompletion(a *app) *cobra.Command {
 		Example: "  source <(solekey completion bash)\n" +
 			"  solekey completion zsh > \"${fpath[1]}/_solekey\"\n" +
 			"  solekey completion fish > ~/.config/fish/completions/solekey.fish",
-		Args:      exactly(1, "a shell: bash, zsh, fish or powershell"),
+		Args:      terminal.Exactly(1, "a shell: bash, zsh, fish or powershell"),
 		ValidArgs: []string{"bash", "zsh", "fish", "powershell"},
 		RunE: func(c *cobra.Command, args []string) error {
 			root := c.Root()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/solekey/solekey/cmd/terminal"
 	"github.com/solekey/solekey/device/keyring"
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/ledger"
@@ -48,7 +49,7 @@ func newDeviceLink(a *app) *cobra.Command {
 		Long: "Link prints where the server is and how a new device recognises it. It holds no secret; who\n" +
 			"joins with it needs the account's password and the approval of an owner device.",
 		Example: "  solekey device link",
-		Args:    exactly(0, "no arguments"),
+		Args:    terminal.Exactly(0, "no arguments"),
 		RunE: func(*cobra.Command, []string) error {
 			d, _, err := a.peek()
 			if err != nil {
@@ -71,7 +72,7 @@ func newDeviceRename(a *app) *cobra.Command {
 		Use: "rename DEVICE NAME", Short: "Give a device another name",
 		Long:    "Rename changes the word by which you know a device. DEVICE is its name, or the beginning of its\nidentifier, or \"this\". Only your own devices can read the names.",
 		Example: "  solekey device rename 4be1a2c7 'old laptop'\n  solekey device rename this desk",
-		Args:    exactly(2, "a device and its new name"),
+		Args:    terminal.Exactly(2, "a device and its new name"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.withSession(func(s *session) error { return s.rename(c.Context(), args[0], args[1]) })
 		},
@@ -133,7 +134,7 @@ func newDeviceRevoke(a *app) *cobra.Command {
 			"keys, so that it reads nothing that is written from then on. DEVICE is its name or the\n" +
 			"beginning of its identifier. A device does not remove itself.",
 		Example: "  solekey device revoke laptop\n  solekey device revoke 4be1a2c7",
-		Args:    exactly(1, "a device"),
+		Args:    terminal.Exactly(1, "a device"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.withSession(func(s *session) error { return s.revoke(c.Context(), args[0]) })
 		},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/solekey/solekey/cmd/terminal"
 	"github.com/solekey/solekey/device/keyring"
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/api"
@@ -22,7 +23,7 @@ func newDeviceList(a *app) *cobra.Command {
 		Use: "list", Short: "List the account's devices, and requests to join",
 		Long:    "List shows the devices that the verified ledger has, and who asks to be added. A device that you\ndo not know should be removed at once: solekey device revoke.",
 		Example: "  solekey device list\n  solekey device list --all --json",
-		Args:    exactly(0, "no arguments"),
+		Args:    terminal.Exactly(0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withSession(func(s *session) error { return s.listDevices(c.Context(), all) })
 		},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/solekey/solekey/cmd/terminal"
 	"github.com/solekey/solekey/device/backup"
 	"github.com/solekey/solekey/device/tree"
 )
@@ -25,7 +26,7 @@ func newDiff(a *app) *cobra.Command {
 			"  U  only owner, mode, time or attributes changed (with --metadata)",
 		Example: "  solekey diff 4be1a2c7 latest\n" +
 			"  solekey diff --metadata 4be1a2c7:/etc latest:/etc",
-		Args: exactly(2, "two snapshots"),
+		Args: terminal.Exactly(2, "two snapshots"),
 		RunE: func(c *cobra.Command, args []string) error { return a.diff(c.Context(), args[0], args[1], metadata) },
 	}
 	c.Flags().BoolVar(&metadata, "metadata", false, "show entries of which only owner, mode, time or attributes changed")

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/solekey/solekey/cmd/terminal"
 	"github.com/solekey/solekey/device/state"
 	"github.com/solekey/solekey/protocol"
 )
@@ -19,7 +20,7 @@ func newDoctor(a *app) *cobra.Command {
 			"and the vault's keys, and says in words what it found. It changes nothing. Exit code 1 says that\n" +
 			"something is wrong; a warning alone is no failure.",
 		Example: "  solekey doctor\n  solekey doctor --json",
-		Args:    exactly(0, "no arguments"),
+		Args:    terminal.Exactly(0, "no arguments"),
 		RunE:    func(c *cobra.Command, _ []string) error { return a.doctor(c.Context()) },
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/solekey/solekey/cmd/terminal"
 	"github.com/solekey/solekey/device/backup"
 	"github.com/solekey/solekey/device/tree"
 	"github.com/solekey/solekey/protocol"
@@ -33,7 +34,7 @@ func newDump(a *app) *cobra.Command {
 			"written that was not verified; exit code 0 says that all of it was.",
 		Example: "  solekey dump latest /srv/shop.sql | psql shop\n" +
 			"  solekey dump latest /home/ann --archive zip --target ann.zip",
-		Args: exactly(2, "a snapshot and a path in it"),
+		Args: terminal.Exactly(2, "a snapshot and a path in it"),
 		RunE: func(c *cobra.Command, args []string) error { return a.dump(c.Context(), f, args[0], args[1]) },
 	}
 	fl := c.Flags()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/solekey/solekey/cmd/terminal"
 	"github.com/solekey/solekey/device/backup"
 	"github.com/solekey/solekey/device/tree"
 	"github.com/solekey/solekey/protocol"
@@ -33,7 +34,7 @@ func newFind(a *app) *cobra.Command {
 		Example: "  solekey find '*.odt'\n" +
 			"  solekey find --newest 2026-01-31 -i letter.txt\n" +
 			"  solekey find -s latest -l '/home/*/.ssh'",
-		Args: atLeast(1, "a pattern"),
+		Args: terminal.AtLeast(1, "a pattern"),
 		RunE: func(c *cobra.Command, args []string) error { return a.find(c.Context(), f, args) },
 	}
 	fl := c.Flags()

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/solekey/solekey/cmd/terminal"
 	"github.com/solekey/solekey/device/keyring"
 	"github.com/solekey/solekey/device/state"
 	"github.com/solekey/solekey/protocol"
@@ -156,7 +157,7 @@ func (a *app) handOverKit(path string, kit *recoveryKit) error {
 		return writeNewFile(path, []byte(kit.text()))
 	}
 	fmt.Fprintf(a.Err, "\n%s\n", kit.text())
-	printQR(a.Err, kit.key.Written())
+	terminal.PrintQR(a.Err, kit.key.Written())
 	groups := strings.Split(kit.key.Written(), "-")
 	for {
 		answer, err := a.readLine("Type the third and the seventh group of the recovery key: ")

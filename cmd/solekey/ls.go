@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/solekey/solekey/cmd/terminal"
 	"github.com/solekey/solekey/device/backup"
 	"github.com/solekey/solekey/device/tree"
 	"github.com/solekey/solekey/protocol"
@@ -32,7 +33,7 @@ func newLs(a *app) *cobra.Command {
 		Example: "  solekey ls latest\n" +
 			"  solekey ls -l latest /home/ann\n" +
 			"  solekey ls --json 4be1a2c7:/etc",
-		Args: atLeast(1, "a snapshot"),
+		Args: terminal.AtLeast(1, "a snapshot"),
 		RunE: func(c *cobra.Command, args []string) error { return a.ls(c.Context(), f, args) },
 	}
 	fl := c.Flags()

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/solekey/solekey/cmd/terminal"
 	"github.com/solekey/solekey/device/backup"
 	"github.com/solekey/solekey/protocol"
 )
@@ -71,7 +72,7 @@ func newPrune(a *app) *cobra.Command {
 			"prune after that time drops them. Backups may run meanwhile: whoever comes second looks again.",
 		Example: "  solekey prune --dry-run\n" +
 			"  solekey prune --max-unused 10% --max-repack-size 2G",
-		Args: exactly(0, "no argument"),
+		Args: terminal.Exactly(0, "no argument"),
 		RunE: func(c *cobra.Command, _ []string) error {
 			o, err := f.options(dryRun)
 			if err != nil {

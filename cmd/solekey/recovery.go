@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/solekey/solekey/cmd/terminal"
 	"github.com/solekey/solekey/device/backup"
 	"github.com/solekey/solekey/device/keyring"
 	"github.com/solekey/solekey/protocol"
@@ -32,7 +33,7 @@ func newRecoveryKit(a *app) *cobra.Command {
 		Long: "Kit makes a new recovery key and adds it to the account. Kits that exist stay good. Without --out\n" +
 			"the kit is shown once, and a part of it must be typed back.",
 		Example: "  solekey recovery kit\n  solekey recovery kit --out kit.txt",
-		Args:    exactly(0, "no arguments"),
+		Args:    terminal.Exactly(0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := a.kitHasPlace(out); err != nil {
 				return err
@@ -89,7 +90,7 @@ func newRecoveryList(a *app) *cobra.Command {
 		Use: "list", Short: "List the account's recovery keys",
 		Long:    "List shows the recovery keys that the verified ledger has. An identifier shows which kit is which:\n`solekey recovery test` names the one it tested.",
 		Example: "  solekey recovery list --json",
-		Args:    exactly(0, "no arguments"),
+		Args:    terminal.Exactly(0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withSession(func(s *session) error { return s.listRecovery(c.Context()) })
 		},
@@ -134,7 +135,7 @@ func newRecoveryTest(a *app) *cobra.Command {
 			"every vault, on this machine. The server learns nothing of it. Exit code 12 says that the key does\n" +
 			"not fit.",
 		Example: "  solekey recovery test\n  solekey recovery test --recovery-kit kit.txt",
-		Args:    exactly(0, "no arguments"),
+		Args:    terminal.Exactly(0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.testRecovery(c.Context(), f)
 		},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/solekey/solekey/cmd/terminal"
 	"github.com/solekey/solekey/device/keyring"
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/ledger"
@@ -23,7 +24,7 @@ func newRecoveryRemove(a *app) *cobra.Command {
 			"recovery key that was added before it, which is asked for: age is what a thief cannot make. Account\n" +
 			"and vaults get new keys. The oldest key cannot be removed.",
 		Example: "  solekey recovery remove 4be1a2c7\n  solekey recovery remove 4be1a2c7 --recovery-kit kit.txt",
-		Args:    exactly(1, "the identifier of a recovery key"),
+		Args:    terminal.Exactly(1, "the identifier of a recovery key"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.withSession(func(s *session) error { return s.removeRecovery(c.Context(), f, args[0]) })
 		},

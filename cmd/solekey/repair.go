@@ -6,6 +6,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/solekey/solekey/cmd/terminal"
 	"github.com/solekey/solekey/device/backup"
 )
 
@@ -14,7 +15,7 @@ func newRepair(a *app) *cobra.Command {
 		Use:     "repair",
 		Short:   "Build anew what this device keeps for speed",
 		Example: "  solekey repair index",
-		Args:    exactly(1, "what to repair: index"),
+		Args:    terminal.Exactly(1, "what to repair: index"),
 		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(&cobra.Command{
@@ -23,7 +24,7 @@ func newRepair(a *app) *cobra.Command {
 		Long: "The index says which pack holds a piece of content. It lies in the cache of this device and nowhere\n" +
 			"else; this forgets it and reads the sealed index of every pack again.",
 		Example: "  solekey repair index",
-		Args:    exactly(0, "no argument"),
+		Args:    terminal.Exactly(0, "no argument"),
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withVault(c.Context(), true, func(_ *session, v *backup.Vault) error {
 				packs, err := v.RepairIndex(c.Context())

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/solekey/solekey/cmd/terminal"
 	"github.com/solekey/solekey/device/backup"
 	"github.com/solekey/solekey/device/files"
 	"github.com/solekey/solekey/protocol"
@@ -52,7 +53,7 @@ func newRestore(a *app) *cobra.Command {
 			"  solekey restore latest:/home/ann/letters --target ~/letters\n" +
 			"  solekey restore 4be1a2c7 --target / --include /etc/fstab\n" +
 			"  solekey restore latest --host web --target /srv --delete --exclude '*.log' --dry-run",
-		Args: exactly(1, "one snapshot"),
+		Args: terminal.Exactly(1, "one snapshot"),
 		RunE: func(c *cobra.Command, args []string) error { return a.restore(c.Context(), f, args[0]) },
 	}
 	fl := c.Flags()

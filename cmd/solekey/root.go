@@ -6,13 +6,12 @@ package main
 import (
 	"os"
 	"path/filepath"
-	"strings"
 	"sync/atomic"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/solekey/solekey/protocol"
+	"github.com/solekey/solekey/cmd/terminal"
 )
 
 // globals are the flags that every command has.
@@ -39,18 +38,15 @@ func newRoot(a *app) *cobra.Command {
 		SilenceUsage:  true,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
-			return fromEnvironment(c.Flags())
+			return terminal.FromEnvironment(c.Root().Name(), c.Flags())
 		},
 	}
 	a.addGlobals(root.PersistentFlags())
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
-		return protocol.Wrap(protocol.KindUsage, err, "usage")
-	})
 	for _, add := range commands {
 		root.AddCommand(add(a))
 	}
 	root.CompletionOptions.DisableDefaultCmd = true // ours has examples
-	asUsage(root)
+	terminal.AsUsage(root)
 	return root
 }
 
@@ -87,44 +83,4 @@ func defaultDir(variable, below string) string {
 		return filepath.Join("/var/lib/solekey", filepath.Base(below))
 	}
 	return filepath.Join(home, below, "solekey")
-}
-
-// fromEnvironment sets each flag that was not given from SOLEKEY_<FLAG>.
-func fromEnvironment(f *pflag.FlagSet) (err error) {
-	f.VisitAll(func(flag *pflag.Flag) {
-		name := variable(flag.Name)
-		value, set := os.LookupEnv(name)
-		if flag.Changed || !set || err != nil {
-			return
-		}
-		if e := f.Set(flag.Name, value); e != nil {
-			err = protocol.Wrap(protocol.KindUsage, e, "environment variable %s", name)
-		}
-	})
-	return err
-}
-
-// variable returns the environment variable of a flag.
-func variable(flag string) string {
-	return "SOLEKEY_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
-}
-
-// exactly demands a number of arguments, as an error of usage.
-func exactly(n int, what string) cobra.PositionalArgs {
-	return func(_ *cobra.Command, args []string) error {
-		if len(args) != n {
-			return protocol.Errorf(protocol.KindUsage, "usage: needs %s", what)
-		}
-		return nil
-	}
-}
-
-// atLeast demands at least a number of arguments, as an error of usage.
-func atLeast(n int, what string) cobra.PositionalArgs {
-	return func(_ *cobra.Command, args []string) error {
-		if len(args) < n {
-			return protocol.Errorf(protocol.KindUsage, "usage: needs %s", what)
-		}
-		return nil
-	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/solekey/solekey/cmd/terminal"
 	"github.com/solekey/solekey/device/state"
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/api"
@@ -29,7 +30,7 @@ func newStatus(a *app) *cobra.Command {
 			"asks the server if it can do so without asking you for a password, and says so if it could not.\n\n" +
 			"Exit code 25 says that the last good backup is older than --max-age, or that there is none.",
 		Example: "  solekey status\n  solekey status --max-age 26h --quiet || mail -s 'no backup' root </dev/null\n  solekey status --online --json",
-		Args:    exactly(0, "no arguments"),
+		Args:    terminal.Exactly(0, "no arguments"),
 		RunE:    func(c *cobra.Command, _ []string) error { return a.status(c.Context(), f) },
 	}
 	c.Flags().DurationVar(&f.maxAge, "max-age", 0, "how old the last good backup may be, as in 26h; 0: any age")

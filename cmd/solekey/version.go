@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/solekey/solekey/cmd/terminal"
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/api"
 )
@@ -18,7 +19,7 @@ func newVersion(a *app) *cobra.Command {
 		Use: "version", Short: "Print the version",
 		Long:    "Version prints which program this is, what it was built from, and which formats it speaks.",
 		Example: "  solekey version --json",
-		Args:    exactly(0, "no arguments"),
+		Args:    terminal.Exactly(0, "no arguments"),
 		RunE: func(*cobra.Command, []string) error {
 			commit := revision()
 			if a.flags.json {

@@ -6,6 +6,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/solekey/solekey/cmd/terminal"
 	"github.com/solekey/solekey/device/state"
 )
 
@@ -27,7 +28,7 @@ func newWhoami(a *app) *cobra.Command {
 		Use: "whoami", Short: "Say which account and device this is",
 		Long:    "Whoami says which account this machine is a device of, and prints the link with which further\ndevices join. It asks nobody and needs no password.",
 		Example: "  solekey whoami\n  solekey whoami --json",
-		Args:    exactly(0, "no arguments"),
+		Args:    terminal.Exactly(0, "no arguments"),
 		RunE:    func(*cobra.Command, []string) error { return a.whoami() },
 	}
 }
