@@ -23,7 +23,7 @@ var house = drawing{
 		// primitives
 		"protocol/canonical": 2, "protocol/keys": 2, "protocol/blob": 2,
 		// formats
-		"protocol/ledger": 3, "storage/disk": 3, "storage/sqlite": 3,
+		"protocol/ledger": 3, "protocol/tlog": 3, "storage/disk": 3, "storage/sqlite": 3,
 		// proofs
 		"protocol/snapshot": 4,
 		// sealing
