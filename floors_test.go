@@ -23,7 +23,7 @@ var house = drawing{
 		// primitives
 		"protocol/canonical": 2, "protocol/keys": 2, "protocol/blob": 2,
 		// formats
-		"protocol/ledger": 3, "protocol/tlog": 3, "storage/disk": 3, "storage/sqlite": 3,
+		"protocol/ledger": 3, "protocol/tlog": 3, "protocol/statement": 3, "storage/disk": 3, "storage/sqlite": 3,
 		// proofs
 		"protocol/snapshot": 4,
 		// sealing
@@ -32,7 +32,7 @@ var house = drawing{
 		"device/keyring": 6, "device/tree": 6,
 		// services
 		"device/state": 7, "device/client": 7, "device/files": 7,
-		"provider/accounts": 7, "provider/vaults": 7,
+		"provider/accounts": 7, "provider/vaults": 7, "provider/statements": 7,
 		// features
 		"device/backup": 9,
 		// assembly
