@@ -14,7 +14,19 @@ import (
 	"testing"
 )
 
+// helps is what help was asked for already.
+type helps map[string]string
+
 // help asks a program for the help of a command.
+func (h helps) help(t *testing.T, program string, words []string) string {
+	t.Helper()
+	key := strings.Join(append([]string{program}, words...), " ")
+	if h[key] == "" {
+		h[key] = help(t, program, words)
+	}
+	return h[key]
+}
+
 func help(t *testing.T, program string, words []string) string {
 	t.Helper()
 	c := exec.Command(filepath.Join(programs.Dir, program), append(slices.Clone(words), "--help")...)
@@ -44,9 +56,9 @@ func section(text, heading string) []string {
 
 // examples returns the examples of a command and of all below it. Every command
 // must have one, but for those that cobra makes.
-func examples(t *testing.T, program string, words []string) []string {
+func (h helps) examples(t *testing.T, program string, words []string) []string {
 	t.Helper()
-	text := help(t, program, words)
+	text := h.help(t, program, words)
 	found := section(text, "Examples")
 	made := len(words) > 0 && (words[0] == "help" || words[0] == "completion")
 	if len(found) == 0 && !made && len(words) > 0 {
@@ -57,7 +69,7 @@ func examples(t *testing.T, program string, words []string) []string {
 	}
 	for _, line := range section(text, "Available Commands") {
 		name, _, _ := strings.Cut(line, " ")
-		found = append(found, examples(t, program, append(slices.Clone(words), name))...)
+		found = append(found, h.examples(t, program, append(slices.Clone(words), name))...)
 	}
 	return found
 }
@@ -117,12 +129,12 @@ func verbOf(line string, known []string) string {
 }
 
 // commandsOf returns the names of a program's commands, the program first.
-func commandsOf(t *testing.T, program string, words []string) []string {
+func (h helps) commandsOf(t *testing.T, program string, words []string) []string {
 	t.Helper()
 	found := []string{strings.Join(append([]string{program}, words...), " ")}
-	for _, line := range section(help(t, program, words), "Available Commands") {
+	for _, line := range section(h.help(t, program, words), "Available Commands") {
 		name, _, _ := strings.Cut(line, " ")
-		found = append(found, commandsOf(t, program, append(slices.Clone(words), name))...)
+		found = append(found, h.commandsOf(t, program, append(slices.Clone(words), name))...)
 	}
 	return found
 }
@@ -131,14 +143,14 @@ func commandsOf(t *testing.T, program string, words []string) []string {
 // script, or something of the same command that the script says stands for it.
 func TestEveryExampleRuns(t *testing.T) {
 	t.Parallel()
-	runs := claimed(t)
+	runs, h := claimed(t), helps{}
 	wanted := map[string]bool{}
 	var known []string
 	for _, program := range []string{"solekey", "solekeyd"} {
-		known = append(known, commandsOf(t, program, nil)...)
+		known = append(known, h.commandsOf(t, program, nil)...)
 		// man is for packagers and hidden from people.
 		known = append(known, program+" man")
-		for _, example := range append(examples(t, program, nil), examples(t, program, []string{"man"})...) {
+		for _, example := range append(h.examples(t, program, nil), h.examples(t, program, []string{"man"})...) {
 			wanted[withoutComment(example)] = true
 		}
 	}

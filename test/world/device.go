@@ -44,7 +44,10 @@ func (w *World) Device(name string) *Device {
 
 // environment is what programs see of the machine that runs the tests.
 func environment(home string) []string {
-	env := []string{"HOME=" + home, "PATH=" + os.Getenv("PATH"), "TMPDIR=" + os.TempDir(), "USER=tester", "TZ=UTC", "LC_ALL=C.UTF-8"}
+	env := []string{
+		"HOME=" + home, "PATH=" + os.Getenv("PATH"), "TMPDIR=" + os.TempDir(), "USER=tester", "TZ=UTC", "LC_ALL=C.UTF-8",
+		"GORACE=atexit_sleep_ms=0", // or every program with the race detector sleeps a second before it ends
+	}
 	if covered := os.Getenv("GOCOVERDIR"); covered != "" {
 		env = append(env, "GOCOVERDIR="+covered)
 	}

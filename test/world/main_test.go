@@ -11,4 +11,4 @@ import (
 // programs is set before any test runs and then read only.
 var programs *Programs
 
-func TestMain(m *testing.M) { os.Exit(Main(m, func(p *Programs) { programs = p })) }
+func TestMain(m *testing.M) { os.Exit(MainWatched(m, func(p *Programs) { programs = p })) }

@@ -17,18 +17,20 @@ type Programs struct {
 	Device, Provider string // paths of solekey and solekeyd
 }
 
-// Build builds both programs into a temporary folder, with the race detector
-// where the tests have it. Remove the folder with Close.
-func Build() (*Programs, error) {
+// Build builds both programs into a temporary folder: as the Makefile does, or,
+// where that is wanted and the tests have it, with the race detector. Remove the
+// folder with Close.
+func Build(watched bool) (*Programs, error) {
 	dir, err := os.MkdirTemp("", "solekey-programs-*")
 	if err != nil {
 		return nil, err
 	}
 	p := &Programs{Dir: dir, Device: filepath.Join(dir, "solekey"), Provider: filepath.Join(dir, "solekeyd")}
-	args, cgo := []string{"build", "-o", dir + string(filepath.Separator)}, "CGO_ENABLED=0"
-	if raced {
-		args, cgo = append(args, "-race"), "CGO_ENABLED=1"
+	flags, cgo := []string{"-trimpath", "-ldflags", "-s -w"}, "CGO_ENABLED=0"
+	if watched && raced {
+		flags, cgo = []string{"-race"}, "CGO_ENABLED=1"
 	}
+	args := append([]string{"build", "-o", dir + string(filepath.Separator)}, flags...)
 	build := exec.Command("go", append(args, "github.com/solekey/solekey/cmd/solekey", "github.com/solekey/solekey/cmd/solekeyd")...)
 	build.Env = append(os.Environ(), cgo)
 	if output, err := build.CombinedOutput(); err != nil {
@@ -40,10 +42,18 @@ func Build() (*Programs, error) {
 // Close removes the programs.
 func (p *Programs) Close() error { return os.RemoveAll(p.Dir) }
 
-// Main is TestMain for a package whose tests need the programs: it builds them,
-// hands them to with, runs the tests and returns the exit code.
-func Main(m *testing.M, with func(*Programs)) int {
-	p, err := Build()
+// Main is TestMain for a package whose tests need the programs: it builds them as
+// users have them, hands them to with, runs the tests and returns the exit code.
+// The stories of this package alone run programs with the race detector, which
+// are several times slower; see MainWatched.
+func Main(m *testing.M, with func(*Programs)) int { return mainOf(m, with, false) }
+
+// MainWatched is Main with programs that have the race detector where the tests
+// have it.
+func MainWatched(m *testing.M, with func(*Programs)) int { return mainOf(m, with, true) }
+
+func mainOf(m *testing.M, with func(*Programs), watched bool) int {
+	p, err := Build(watched)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

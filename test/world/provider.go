@@ -122,6 +122,9 @@ func (p *Provider) Kill() {
 	_ = p.process.Process.Kill() // it may have ended already
 	_ = p.process.Wait()         // it says that it was killed
 	p.process = nil
+	if strings.Contains(p.log.String(), "DATA RACE") {
+		p.w.T.Errorf("the provider: %s", p.log)
+	}
 }
 
 // clean is the end of the test.
