@@ -25,7 +25,7 @@ var house = drawing{
 		// formats
 		"protocol/ledger": 3, "protocol/tlog": 3, "protocol/statement": 3, "storage/disk": 3, "storage/sqlite": 3,
 		// proofs
-		"protocol/snapshot": 4,
+		"protocol/snapshot": 4, "protocol/directory": 4,
 		// sealing
 		"protocol/seal": 5, "protocol/api": 5,
 		// sealed
