@@ -21,7 +21,7 @@ var house = drawing{
 		// words
 		"protocol": 1,
 		// primitives
-		"protocol/canonical": 2, "protocol/keys": 2, "protocol/blob": 2,
+		"protocol/canonical": 2, "protocol/keys": 2, "protocol/blob": 2, "protocol/vrf": 2,
 		// formats
 		"protocol/ledger": 3, "protocol/tlog": 3, "protocol/statement": 3, "storage/disk": 3, "storage/sqlite": 3,
 		// proofs
