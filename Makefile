@@ -50,7 +50,7 @@ endif
 
 race: ## all tests under the race detector
 	@echo "test   go test -race $(TAGS) ./..."
-	@CGO_ENABLED=1 go test -race $(TAGS) -timeout $(TIMEOUT) ./... | grep --line-buffered -v '\[no test files\]'
+	@CGO_ENABLED=1 GORACE=atexit_sleep_ms=0 go test -race $(TAGS) -timeout $(TIMEOUT) ./... | grep --line-buffered -v '\[no test files\]'
 
 test-root: setup ## only the packages whose tests need root (run as root)
 	@if [ -z "$(ROOT)" ]; then echo "make test-root must run as root" >&2; exit 2; fi
