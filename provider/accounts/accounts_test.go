@@ -29,6 +29,8 @@ type world struct {
 	t      *testing.T
 	path   string
 	secret *accounts.ServerSecret
+	dir    *accountstest.Directory
+	signer *accountstest.Signer
 	now    time.Time
 	db     *sqlite.DB
 	*accounts.Service
@@ -40,7 +42,8 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, path: filepath.Join(t.TempDir(), "a.db"), secret: secret, now: time.Unix(1_800_000_000, 0).Truncate(time.Hour)}
+	w := &world{t: t, path: filepath.Join(t.TempDir(), "a.db"), secret: secret, now: time.Unix(1_800_000_000, 0).Truncate(time.Hour), dir: accountstest.NewDirectory(t)}
+	w.signer = accountstest.NewSigner(w.dir.Log())
 	w.open()
 	t.Cleanup(func() { _ = w.db.Close() })
 	return w
@@ -58,7 +61,8 @@ func (w *world) open() {
 	}
 	s := records.New(w.db.Write, w.db.Read, blobtest.NewMemory())
 	w.Service, err = accounts.New(accounts.Config{
-		Stores: accounts.Stores{Invites: s, Accounts: s, Ledgers: s, Logins: s, Sessions: s, Enrolments: s},
+		Stores:    accounts.Stores{Invites: s, Accounts: s, Ledgers: s, Logins: s, Sessions: s, Enrolments: s},
+		Directory: w.dir, Signer: w.signer,
 		Secret: w.secret, Server: "pin:00", Limits: accounts.DefaultLimits(), Clock: func() time.Time { return w.now },
 	})
 	if err != nil {
@@ -74,7 +78,7 @@ func (w *world) join(name, password string) *accountstest.Holder {
 		w.t.Fatal(err)
 	}
 	h := accountstest.NewHolder(w.t)
-	request := h.Create(invite.Code(), name)
+	request := w.dir.Create(h, invite.Code(), name)
 	if password != "" {
 		request.Record, err = accountstest.Register(w.t, password, func(message []byte) ([]byte, error) {
 			answer, err := w.Register(ctx, "192.0.2.9", api.RegistrationRequest{Invite: invite.Code(), Name: name, Request: message})

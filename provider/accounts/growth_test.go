@@ -170,7 +170,7 @@ func TestNewAccountNamesNoHead(t *testing.T) {
 		h := accountstest.NewHolder(t)
 		writer, _ := h.AddWriter()
 		h.Remove(writer.ID(), c.head)
-		_, err = w.Create(ctx, "192.0.2.9", h.Create(invite.Code(), "anna"))
+		_, err = w.Create(ctx, "192.0.2.9", w.dir.Create(h, invite.Code(), "anna"))
 		wantKind(t, "a removal in a new account", err, c.kind)
 		if _, err := w.State(ctx, h.Account()); (err == nil) != (c.kind == "") {
 			t.Errorf("the account after it: %v", err)

@@ -27,16 +27,22 @@ func (e *LedgerConflict) Unwrap() error {
 	return protocol.Errorf(protocol.KindConflict, "the ledger has grown meanwhile")
 }
 
-// Ledger returns a page of an account's ledger.
-func (s *Service) Ledger(ctx context.Context, account protocol.AccountID, from uint64) (api.LedgerPage, error) {
+// Ledger returns a page of an account's ledger. Where the question asks for it, it
+// says which entry is the last, signed before the page is read: the page, or those
+// that follow it, reach at least as far.
+func (s *Service) Ledger(ctx context.Context, account protocol.AccountID, from uint64, q api.Question) (api.LedgerPage, error) {
 	if _, err := s.Stores.Ledgers.LedgerHead(ctx, account); err != nil {
+		return api.LedgerPage{}, err
+	}
+	said, err := s.signHead(ctx, account, q)
+	if err != nil {
 		return api.LedgerPage{}, err
 	}
 	encoded, err := s.Stores.Ledgers.Entries(ctx, account, from, api.MaxLedgerPage+1)
 	if err != nil {
 		return api.LedgerPage{}, err
 	}
-	page := api.LedgerPage{Entries: [][]byte{}, Objects: [][]byte{}}
+	page := api.LedgerPage{Entries: [][]byte{}, Objects: [][]byte{}, Statement: said}
 	seen := map[protocol.Hash]bool{}
 	size := 0
 	for _, raw := range encoded {
@@ -78,49 +84,62 @@ func (s *Service) objects(ctx context.Context, account protocol.AccountID, raw [
 	return objects, nil
 }
 
-// Append extends an account's ledger. What does not extend it validly is
-// refused whole.
-func (s *Service) Append(ctx context.Context, session Session, r api.LedgerAppend) (api.LedgerHead, error) {
+// Append extends an account's ledger, and its name in the directory with it. What
+// does not extend both validly is refused whole.
+func (s *Service) Append(ctx context.Context, session Session, r api.LedgerAppend) (api.Appended, error) {
+	var none api.Appended
 	if err := s.Manages(ctx, session); err != nil {
-		return api.LedgerHead{}, err
+		return none, err
 	}
 	batch, err := newBatch(r.RequestID, r.Entries, r.Objects, r.Recovery)
 	if err != nil {
-		return api.LedgerHead{}, err
+		return none, err
 	}
 	batch.Account, batch.At, batch.After = session.Account, s.now(), ledger.Head{Seq: r.Seq, Hash: r.Prev}
-	batch.Digest = digest(r.RequestID, r.Seq, r.Prev, r.Entries, r.Objects, batch.Recovery)
+	batch.Digest = digest(r.RequestID, r.Seq, r.Prev, r.Entries, r.Objects, batch.Recovery, r.Update, r.Opening)
+	info, err := s.Stores.Accounts.Account(ctx, session.Account)
+	if err != nil {
+		return none, err
+	}
+	if err := s.checkUpdate(info.Name, &batch, r.Update, r.Opening); err != nil {
+		return none, err
+	}
 	state, err := s.State(ctx, session.Account)
 	if err != nil {
-		return api.LedgerHead{}, err
+		return none, err
 	}
 	last := batch.Entries[len(batch.Entries)-1]
-	answer := api.LedgerHead{Seq: last.Seq(), Hash: last.Hash()}
+	answer := api.Appended{LedgerHead: api.LedgerHead{Seq: last.Seq(), Hash: last.Hash()}}
 	if state.Head() != batch.After {
-		return s.again(answer, batch, state)
+		return s.again(ctx, answer, batch, state)
 	}
-	if err := s.append(ctx, state, batch); err != nil {
-		return api.LedgerHead{}, s.orConflict(ctx, session.Account, err)
+	if err := s.append(ctx, info, state, batch); err != nil {
+		return none, s.orConflict(ctx, session.Account, err)
 	}
-	return answer, nil
+	answer.Receipt, err = s.receipt(ctx, &batch)
+	return answer, err
 }
 
 // again answers a batch that does not extend the head: it is there already, as
-// after a lost answer, or something else is.
-func (s *Service) again(answer api.LedgerHead, batch Batch, state *ledger.State) (api.LedgerHead, error) {
+// after a lost answer, or something else is. Only the very request that was
+// accepted gets a receipt: of another one's update the log holds nothing.
+func (s *Service) again(ctx context.Context, answer api.Appended, batch Batch, state *ledger.State) (api.Appended, error) {
 	for _, entry := range batch.Entries {
 		if !state.Holds(ledger.Head{Seq: entry.Seq(), Hash: entry.Hash()}) {
-			return api.LedgerHead{}, &LedgerConflict{Head: state.Head()}
+			return api.Appended{}, &LedgerConflict{Head: state.Head()}
 		}
 	}
-	return answer, nil
+	err := s.Stores.Ledgers.AppendLedger(ctx, batch) // appends nothing: the head has moved
+	if isKind(err, protocol.KindConflict) {
+		return answer, nil
+	}
+	if err == nil {
+		answer.Receipt, err = s.receipt(ctx, &batch)
+	}
+	return answer, err
 }
 
-func (s *Service) append(ctx context.Context, state *ledger.State, batch Batch) error {
-	info, err := s.Stores.Accounts.Account(ctx, batch.Account)
-	if err != nil {
-		return err
-	}
+func (s *Service) append(ctx context.Context, info Info, state *ledger.State, batch Batch) error {
 	if err := writable(info); err != nil {
 		return err
 	}

@@ -93,10 +93,10 @@ func orTaken(err error, name string) error {
 // too, so that they answer like known ones, today as tomorrow.
 func credential(name string) []byte { return []byte("solekey/v1/credential\x00" + name) }
 
-// Create opens an account: it folds the ledger, holds the objects against it and
-// stores all in one step.
-func (s *Service) Create(ctx context.Context, address string, r api.CreateAccount) (protocol.AccountID, error) {
-	var none protocol.AccountID
+// Create opens an account: it folds the ledger, holds the objects and the update of
+// the directory against it and stores all in one step.
+func (s *Service) Create(ctx context.Context, address string, r api.CreateAccount) (api.Created, error) {
+	var none api.Created
 	if err := s.limit(ctx, "guess-address", address, s.Limits.GuessesPerAddress); err != nil {
 		return none, err
 	}
@@ -120,16 +120,23 @@ func (s *Service) Create(ctx context.Context, address string, r api.CreateAccoun
 		return none, err
 	}
 	batch.Account, batch.At = state.Account(), s.now()
+	if err := s.checkUpdate(name, &batch, r.Update, r.Opening); err != nil {
+		return none, err
+	}
 	if err := s.checkHeads(ctx, batch); err != nil {
 		return none, err
 	}
 	r.Invite, r.Name = hash.String(), name
-	batch.Digest = digest(r.RequestID, r.Invite, r.Name, r.Record, r.Entries, r.Objects, batch.Recovery)
+	batch.Digest = digest(r.RequestID, r.Invite, r.Name, r.Record, r.Entries, r.Objects, batch.Recovery, r.Update, r.Opening)
 	record := Record{
 		Version: 1, Account: state.Account(), Number: 1, Name: name, Password: r.Record,
 		Created: batch.At, Invite: hash, Quota: s.Quota,
 	}
-	return state.Account(), s.Stores.Accounts.CreateAccount(ctx, NewAccount{Record: record, Batch: batch})
+	if err := s.Stores.Accounts.CreateAccount(ctx, NewAccount{Record: record, Batch: batch}); err != nil {
+		return none, err
+	}
+	receipt, err := s.receipt(ctx, &batch)
+	return api.Created{Account: state.Account(), Receipt: receipt}, err
 }
 
 // digest is a hash over the whole of a request.

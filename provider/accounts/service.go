@@ -44,14 +44,18 @@ func DefaultLimits() Limits {
 	}
 }
 
-// Config says what a Service stands on.
+// Config says what a Service stands on. Without a Directory nothing is appended to
+// a ledger and no account is opened: that is enough for whoever looks after
+// accounts beside the server.
 type Config struct {
-	Stores Stores
-	Secret *ServerSecret
-	Server string // the name that sessions are signed for, api.ServerName
-	Quota  int64  // of new accounts, in bytes; 0: none
-	Limits Limits
-	Clock  func() time.Time
+	Stores    Stores
+	Directory Directory
+	Signer    Signer
+	Secret    *ServerSecret
+	Server    string // the name that sessions are signed for, api.ServerName
+	Quota     int64  // of new accounts, in bytes; 0: none
+	Limits    Limits
+	Clock     func() time.Time
 }
 
 // Service keeps accounts. It is safe for concurrent use.

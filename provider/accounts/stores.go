@@ -8,6 +8,7 @@ import (
 
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/api"
+	"github.com/solekey/solekey/protocol/directory"
 	"github.com/solekey/solekey/protocol/ledger"
 )
 
@@ -52,6 +53,14 @@ type Batch struct {
 	Objects  [][]byte
 	Recovery []Box
 	At       protocol.Time
+	// Update is the entry of the public log that goes with the batch, Opening what
+	// its commitment opens to: the ledger's head after the batch. The store takes
+	// both in with the batch, or nothing: it refuses, as protocol.KindConflict, an
+	// update that is not one version up from the newest that it took in for the
+	// name, and as protocol.KindUntrusted one that another key signed than that
+	// version named.
+	Update  []byte
+	Opening directory.Opening
 }
 
 // NewAccount is an account to be opened; its batch starts with the genesis.

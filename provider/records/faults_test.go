@@ -46,7 +46,7 @@ func writeAccount(w *world, _ *accountstest.Holder) attempt {
 			if protocol.KindOf(err) == protocol.KindNotFound {
 				return false
 			}
-			page, err2 := w.people.Ledger(ctx, h.Account(), 0)
+			page, err2 := w.people.Ledger(ctx, h.Account(), 0, api.Question{})
 			box, err3 := w.store.RecoveryBox(ctx, request.Recovery[0].Locator)
 			if err := errors.Join(err, err2, err3); err != nil || !bytes.Equal(box, request.Recovery[0].Box) ||
 				len(page.Entries) != len(h.Entries) || len(page.Objects) != len(h.Objects) || !bytes.Equal(info.Password, request.Record) {
@@ -63,7 +63,7 @@ func writeLedger(w *world, h *accountstest.Holder) attempt {
 	return attempt{
 		do: func() error { _, err := w.people.Append(ctx, session(h, h.Owner), request); return err },
 		seen: func() bool {
-			page, err := w.people.Ledger(ctx, h.Account(), 0)
+			page, err := w.people.Ledger(ctx, h.Account(), 0, api.Question{})
 			if err != nil || len(page.Entries) != before && len(page.Entries) != before+2 {
 				w.t.Fatalf("half a batch is visible: %d entries, %v", len(page.Entries), err)
 			}

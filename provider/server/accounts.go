@@ -27,7 +27,11 @@ func (s *Server) ledger(w http.ResponseWriter, r *http.Request, session accounts
 	if err != nil {
 		return err
 	}
-	page, err := s.Accounts.Ledger(r.Context(), session.Account, from)
+	q, err := question(r)
+	if err != nil {
+		return err
+	}
+	page, err := s.Accounts.Ledger(r.Context(), session.Account, from, q)
 	if err != nil {
 		return err
 	}
@@ -39,9 +43,9 @@ func (s *Server) appendLedger(w http.ResponseWriter, r *http.Request, session ac
 	if err := decode(w, r, api.MaxLedgerJSON, &body); err != nil {
 		return err
 	}
-	head, err := s.Accounts.Append(r.Context(), session, body)
+	answer, err := s.Accounts.Append(r.Context(), session, body)
 	if err != nil {
 		return err
 	}
-	return reply(w, http.StatusOK, head)
+	return reply(w, http.StatusOK, answer)
 }

@@ -127,6 +127,12 @@ func number(r *http.Request, name string, absent uint64) (uint64, error) {
 	return n, nil
 }
 
+// question reads how a request asks for a statement.
+func question(r *http.Request) (api.Question, error) {
+	query := r.URL.Query()
+	return api.ParseQuestion(query.Get(api.QueryNonce), query.Get(api.QueryAfter))
+}
+
 // textual is an identifier that is read from its text.
 type textual interface{ UnmarshalText([]byte) error }
 

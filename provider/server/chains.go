@@ -16,7 +16,11 @@ import (
 )
 
 func (s *Server) head(w http.ResponseWriter, r *http.Request, c call) error {
-	head, err := s.Vaults.Head(r.Context(), c.device, c.vault)
+	q, err := question(r)
+	if err != nil {
+		return err
+	}
+	head, err := s.Vaults.Head(r.Context(), c.device, c.vault, q)
 	if err != nil {
 		return err
 	}

@@ -55,11 +55,11 @@ func (s *Server) createAccount(w http.ResponseWriter, r *http.Request) error {
 	if err := decode(w, r, api.MaxLedgerJSON, &body); err != nil {
 		return err
 	}
-	account, err := s.Accounts.Create(r.Context(), address(r), body)
+	created, err := s.Accounts.Create(r.Context(), address(r), body)
 	if err != nil {
 		return err
 	}
-	return reply(w, http.StatusCreated, api.Created{Account: account})
+	return reply(w, http.StatusCreated, created)
 }
 
 func (s *Server) recoveryBox(w http.ResponseWriter, r *http.Request) error {

@@ -11,6 +11,7 @@ import (
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/api"
 	"github.com/solekey/solekey/protocol/ledger"
+	"github.com/solekey/solekey/protocol/statement"
 )
 
 // Config says what a Service stands on.
@@ -19,6 +20,7 @@ type Config struct {
 	Chains    ChainStore
 	Index     Index
 	Packs     PackStore
+	Signer    Signer
 	Retention time.Duration // how long a retired pack is kept
 	Clock     func() time.Time
 }
@@ -81,12 +83,27 @@ func (s *Service) known(ctx context.Context, device Device, vault protocol.Vault
 	return state, err
 }
 
-// Head returns where the vault stands.
-func (s *Service) Head(ctx context.Context, device Device, vault protocol.VaultID) (api.Head, error) {
+// Head returns where the vault stands, and signs it where the question asks for it.
+func (s *Service) Head(ctx context.Context, device Device, vault protocol.VaultID, q api.Question) (api.HeadAnswer, error) {
+	var answer api.HeadAnswer
 	if _, err := s.mayAdd(ctx, device, vault); err != nil {
-		return api.Head{}, err
+		return answer, err
 	}
-	return s.Chains.Head(ctx, Place{device.Account, vault})
+	look := func(ctx context.Context) (statement.Statement, error) {
+		var err error
+		answer.Head, err = s.Chains.Head(ctx, Place{device.Account, vault})
+		return statement.Statement{
+			Kind: statement.KindVault, Account: device.Account, Vault: vault, Nonce: q.Nonce,
+			Seq: answer.Seq, Hash: answer.Hash, Generation: answer.Generation, GenerationHash: answer.GenerationHash,
+		}, err
+	}
+	var err error
+	if q.Asks() {
+		answer.Statement, err = s.Signer.Sign(ctx, q.After, look)
+	} else {
+		_, err = look(ctx)
+	}
+	return answer, err
 }
 
 // orConflict gives a lost compare-and-swap the present head.

@@ -11,7 +11,15 @@ import (
 	"github.com/solekey/solekey/protocol/blob"
 	"github.com/solekey/solekey/protocol/ledger"
 	"github.com/solekey/solekey/protocol/snapshot"
+	"github.com/solekey/solekey/protocol/statement"
 )
+
+// Signer signs what is newest. It calls look between two readings of a clock that
+// never goes back; look names only what is stored durably. After is the time that
+// the asker knows already.
+type Signer interface {
+	Sign(ctx context.Context, after protocol.Time, look func(context.Context) (statement.Statement, error)) ([]byte, error)
+}
 
 // Place names a vault.
 type Place struct {

@@ -18,6 +18,7 @@ import (
 	"github.com/solekey/solekey/protocol/keys"
 	"github.com/solekey/solekey/protocol/ledger"
 	"github.com/solekey/solekey/protocol/snapshot"
+	"github.com/solekey/solekey/protocol/tlog"
 )
 
 // Holder is the holder of an account with one owner device, one recovery key
@@ -31,6 +32,11 @@ type Holder struct {
 	Objects  [][]byte
 
 	t testing.TB
+
+	log     *tlog.LogKey // nil: in no log
+	index   protocol.Hash
+	secret  *keys.Secret
+	version uint64 // of the name
 }
 
 // NewHolder returns a holder whose account is not opened anywhere yet.
@@ -107,10 +113,12 @@ func (h *Holder) rotate(signer *keys.MemberSecrets) {
 
 // Create returns the request that opens the account.
 func (h *Holder) Create(invite, name string) api.CreateAccount {
+	update, opening := h.update()
 	return api.CreateAccount{
 		RequestID: RequestID(), Invite: invite, Name: name, Record: AnyRecord(h.t),
 		Entries: slices.Clone(h.Entries), Objects: slices.Clone(h.Objects),
 		Recovery: []api.RecoveryBox{{Locator: protocol.Hash(Random(32)), Box: Random(200)}},
+		Update:   update, Opening: opening,
 	}
 }
 
@@ -119,9 +127,11 @@ func (h *Holder) grow(f func()) api.LedgerAppend {
 	h.t.Helper()
 	head, entries, objects := h.State.Head(), len(h.Entries), len(h.Objects)
 	f()
+	update, opening := h.update()
 	return api.LedgerAppend{
 		RequestID: RequestID(), Seq: head.Seq, Prev: head.Hash,
 		Entries: slices.Clone(h.Entries[entries:]), Objects: slices.Clone(h.Objects[objects:]),
+		Update: update, Opening: opening,
 	}
 }
 
