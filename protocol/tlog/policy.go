@@ -308,3 +308,14 @@ func (p *Policy) quorumTime(times map[string]protocol.Time) protocol.Time {
 	}
 	return times[p.quorum]
 }
+
+// Satisfied reports whether the witnesses that have make up the quorum.
+func (p *Policy) Satisfied(have func(PolicyWitness) bool) bool {
+	times := map[string]protocol.Time{}
+	for _, w := range p.witnesses {
+		if have(w) {
+			times[w.Name] = 1
+		}
+	}
+	return !p.NeedsWitness() || p.quorumTime(times) > 0
+}

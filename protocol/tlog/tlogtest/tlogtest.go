@@ -66,20 +66,25 @@ func (l *Log) Append(t testing.TB, entries ...[]byte) tlog.Checkpoint {
 	for _, d := range tiles {
 		l.tiles[d.Tile] = d.Data
 	}
-	for i, e := range entries {
-		l.addEntry(l.size+uint64(i), e)
-	}
+	l.addEntries(entries)
 	l.leaves = append(l.leaves, leaves...)
 	l.size += uint64(len(entries))
 	l.root = root
 	return l.checkpoint()
 }
 
-// addEntry keeps the bundle with the entry beside those without it.
-func (l *Log) addEntry(index uint64, entry []byte) {
-	n, width := index/tlog.TileWidth, int(index%tlog.TileWidth)
-	before := slices.Clone(l.tiles[tlog.Tile{Level: tlog.LevelEntries, N: n, Width: width}])
-	l.tiles[tlog.Tile{Level: tlog.LevelEntries, N: n, Width: width + 1}] = tlog.AppendBundle(before, entry)
+// addEntries keeps the bundles as they are then, beside what they were before.
+func (l *Log) addEntries(entries [][]byte) {
+	for at := l.size; len(entries) > 0; {
+		n, width := at/tlog.TileWidth, int(at%tlog.TileWidth)
+		bundle := slices.Clone(l.tiles[tlog.Tile{Level: tlog.LevelEntries, N: n, Width: width}])
+		for ; len(entries) > 0 && width < tlog.TileWidth; width++ {
+			bundle = tlog.AppendBundle(bundle, entries[0])
+			entries = entries[1:]
+			at++
+		}
+		l.tiles[tlog.Tile{Level: tlog.LevelEntries, N: n, Width: width}] = bundle
+	}
 }
 
 // Head returns the newest checkpoint, unsigned.
