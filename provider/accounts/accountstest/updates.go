@@ -112,11 +112,13 @@ func (h *Holder) update() (update, opening []byte) {
 	}
 	h.version++
 	o := directory.GenerateOpening(h.Account(), h.State.Head())
-	key := func(version uint64) *directory.UpdateSecret {
-		return directory.DeriveUpdateSecret(h.secret, h.Account(), version)
-	}
-	u := directory.NewUpdate(h.log, h.index, h.version, o, key(h.version), key(h.version+1))
+	u := directory.NewUpdate(h.log, h.index, h.version, o, h.UpdateSecret(h.version), h.UpdateSecret(h.version+1))
 	return (&directory.Entry{Update: u}).Bytes(), o.Bytes()
+}
+
+// UpdateSecret returns what signs a version of the holder's name.
+func (h *Holder) UpdateSecret(version uint64) *directory.UpdateSecret {
+	return directory.DeriveUpdateSecret(h.secret, h.Account(), version)
 }
 
 // Resign replaces the update of a request by another one that a change makes of
@@ -132,8 +134,8 @@ func (h *Holder) Resign(r *api.LedgerAppend, change func(*directory.Update, *dir
 		h.t.Fatal(err)
 	}
 	u := entry.Update
+	version := u.Version
 	change(u, &o)
-	key := directory.DeriveUpdateSecret(h.secret, h.Account(), h.version)
-	signed := directory.NewUpdate(h.log, u.Index, u.Version, o, key, directory.DeriveUpdateSecret(h.secret, h.Account(), u.Version+1))
+	signed := directory.NewUpdate(h.log, u.Index, u.Version, o, h.UpdateSecret(version), h.UpdateSecret(version+1))
 	r.Update, r.Opening = (&directory.Entry{Update: signed}).Bytes(), o.Bytes()
 }
