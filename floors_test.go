@@ -27,7 +27,7 @@ var house = drawing{
 		// proofs
 		"protocol/snapshot": 4, "protocol/directory": 4,
 		// sealing
-		"protocol/seal": 5, "protocol/api": 5,
+		"protocol/seal": 5, "protocol/api": 5, "protocol/evidence": 5,
 		// sealed
 		"device/keyring": 6, "device/tree": 6,
 		// services
