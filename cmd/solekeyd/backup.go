@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/solekey/solekey/cmd/terminal"
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/provider/accounts"
 	"github.com/solekey/solekey/storage/disk"
@@ -32,7 +33,7 @@ type manifest struct {
 
 func (p *program) backupCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "backup DIR", Short: "Copy the whole server into a folder, while it runs", Args: exactly(1, "a folder"),
+		Use: "backup DIR", Short: "Copy the whole server into a folder, while it runs", Args: terminal.Exactly(1, "a folder"),
 		Long: "backup copies database, keys and blobs into a new folder, while the server runs. On the\n" +
 			"same file system blobs are hard links and take no space. The copy holds the server's\n" +
 			"keys: keep it as safe as the server. It holds no key that opens what users stored.",
@@ -93,7 +94,7 @@ func copyKeys(from, to string) error {
 	if err := os.MkdirAll(to, 0o700); err != nil {
 		return fmt.Errorf("copy keys: %w", err)
 	}
-	for _, name := range []string{tlsKeyName, loginKeyName} {
+	for _, name := range keyFiles() {
 		data, err := os.ReadFile(filepath.Join(from, name))
 		if err != nil {
 			return fmt.Errorf("copy keys: %w", err)
@@ -107,7 +108,7 @@ func copyKeys(from, to string) error {
 
 func (p *program) restoreCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "restore DIR", Short: "Make a data folder from a backup", Args: exactly(1, "a folder that backup wrote"),
+		Use: "restore DIR", Short: "Make a data folder from a backup", Args: terminal.Exactly(1, "a folder that backup wrote"),
 		Long: "restore copies a backup into the data folder, which must be empty or absent. Start the\n" +
 			"server with up afterwards: it takes into the database what the blobs hold beyond it.",
 		Example: "  solekeyd restore /mnt/usb/solekeyd-2026-11-21 --data /srv/solekeyd",

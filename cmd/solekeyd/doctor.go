@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/solekey/solekey/cmd/terminal"
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/provider/accounts"
 	"github.com/solekey/solekey/provider/records"
@@ -36,7 +37,7 @@ type doctorFlags struct {
 func (p *program) doctorCommand() *cobra.Command {
 	var f doctorFlags
 	cmd := &cobra.Command{
-		Use: "doctor", Short: "Check the server: database against blobs, space, permissions, keys", Args: exactly(0, "no arguments"),
+		Use: "doctor", Short: "Check the server: database against blobs, space, permissions, keys", Args: terminal.AtMost(0, "no arguments"),
 		Long: "doctor checks every row of the database against the blobs, free space, permissions and\n" +
 			"keys. With --read-data it reads every blob and checks its hash. It ends with 0 when all\n" +
 			"is well, with 20 when something stored is missing or damaged, with 1 for other problems.",
@@ -70,7 +71,7 @@ func (p *program) repair(ctx context.Context, f doctorFlags) (err error) {
 			return err
 		}
 	}
-	s, err := createSite(ctx, dir)
+	s, err := createSite(ctx, dir, "")
 	if err != nil {
 		return err
 	}
@@ -163,7 +164,11 @@ func verdict(problems []problem) error {
 // checkPermissions looks for what others may read.
 func (s *site) checkPermissions() []problem {
 	var problems []problem
-	for _, name := range []string{"", keysName, filepath.Join(keysName, tlsKeyName), filepath.Join(keysName, loginKeyName), databaseName, blobsName} {
+	names := []string{"", keysName, databaseName, blobsName}
+	for _, name := range keyFiles() {
+		names = append(names, filepath.Join(keysName, name))
+	}
+	for _, name := range names {
 		path := filepath.Join(s.dir, name)
 		info, err := os.Stat(path)
 		if err != nil {

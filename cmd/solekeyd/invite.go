@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/solekey/solekey/cmd/terminal"
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/provider/accounts"
 )
@@ -38,7 +39,7 @@ func (p *program) beside(ctx context.Context, work func(s *site, people *account
 func (p *program) inviteCommand() *cobra.Command {
 	var url string
 	cmd := &cobra.Command{
-		Use: "invite", Short: "Make an invite, good for one account", Args: exactly(0, "no arguments"),
+		Use: "invite", Short: "Make an invite, good for one account", Args: terminal.AtMost(0, "no arguments"),
 		Example: "  solekeyd invite\n  solekeyd invite --json | jq -r .url",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return p.beside(cmd.Context(), func(s *site, people *accounts.Service) error {
@@ -72,7 +73,7 @@ func (p *program) accountCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "account", Short: "List, show, suspend and resume accounts",
 		Example: "  solekeyd account list\n  solekeyd account suspend alice",
-		Args:    exactly(0, "one of list, show, suspend, resume"),
+		Args:    terminal.AtMost(0, "one of list, show, suspend, resume"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return protocol.Errorf(protocol.KindUsage, "account takes one of list, show, suspend, resume; see solekeyd account --help")
 		},
@@ -87,7 +88,7 @@ func (p *program) accountCommand() *cobra.Command {
 
 func (p *program) accountListCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "list", Short: "List all accounts", Args: exactly(0, "no arguments"),
+		Use: "list", Short: "List all accounts", Args: terminal.AtMost(0, "no arguments"),
 		Example: "  solekeyd account list --json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return p.beside(cmd.Context(), func(_ *site, people *accounts.Service) error {
@@ -108,7 +109,7 @@ func (p *program) accountListCommand() *cobra.Command {
 
 func (p *program) accountShowCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "show NAME", Short: "Show one account", Args: exactly(1, "a name or an account id"),
+		Use: "show NAME", Short: "Show one account", Args: terminal.Exactly(1, "a name or an account id"),
 		Example: "  solekeyd account show alice",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.onAccount(cmd.Context(), args[0], func(*accounts.Service, accounts.Info) error { return nil })
@@ -154,7 +155,7 @@ func (p *program) showAccount(info accounts.Info) {
 
 func (p *program) suspendCommand(use, short string, suspended bool) *cobra.Command {
 	return &cobra.Command{
-		Use: use + " NAME", Short: short, Args: exactly(1, "a name or an account id"),
+		Use: use + " NAME", Short: short, Args: terminal.Exactly(1, "a name or an account id"),
 		Example: "  solekeyd account " + use + " alice",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.onAccount(cmd.Context(), args[0], func(people *accounts.Service, info accounts.Info) error {
@@ -166,7 +167,7 @@ func (p *program) suspendCommand(use, short string, suspended bool) *cobra.Comma
 
 func (p *program) quotaCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "quota NAME SIZE", Short: "Set how much an account may store", Args: exactly(2, "an account and a size"),
+		Use: "quota NAME SIZE", Short: "Set how much an account may store", Args: terminal.Exactly(2, "an account and a size"),
 		Example: "  solekeyd quota alice 500GB\n  solekeyd quota alice none",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			size, err := parseSize(args[1])

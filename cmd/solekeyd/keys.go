@@ -31,18 +31,24 @@ const (
 	loginKeyName = "login.key"
 )
 
+// keyFiles are all files of the key folder.
+func keyFiles() []string {
+	return []string{tlsKeyName, loginKeyName, logKeyName, vrfKeyName, statementKeyName, worldsName}
+}
+
 // siteKeys are the server's secrets. They are in files of their own, not in the
 // database; none of them opens what users stored.
 type siteKeys struct {
 	tls   *ecdsa.PrivateKey
 	pin   api.Pin
 	login *accounts.ServerSecret
+	log   *logKeys
 }
 
 // openKeys reads the key folder; with create it makes what is missing. Where a
 // database is there already, a missing key is an error: new ones would lock
-// everybody out.
-func openKeys(dir string, create bool) (*siteKeys, error) {
+// everybody out. Origin is the name of a new log.
+func openKeys(dir string, create bool, origin string) (*siteKeys, error) {
 	if create {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, fmt.Errorf("make key folder: %w", err)
@@ -56,11 +62,15 @@ func openKeys(dir string, create bool) (*siteKeys, error) {
 	if err != nil {
 		return nil, err
 	}
+	log, err := openLogKeys(dir, create, origin)
+	if err != nil {
+		return nil, err
+	}
 	public, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
 	if err != nil {
 		return nil, fmt.Errorf("read TLS key: %w", err)
 	}
-	return &siteKeys{tls: key, pin: sha256.Sum256(public), login: login}, nil
+	return &siteKeys{tls: key, pin: sha256.Sum256(public), login: login, log: log}, nil
 }
 
 // openKey reads one PEM file, or makes it.

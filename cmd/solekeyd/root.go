@@ -12,11 +12,10 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
+	"github.com/solekey/solekey/cmd/terminal"
 	"github.com/solekey/solekey/protocol"
 )
 
@@ -91,19 +90,16 @@ func (p *program) root() *cobra.Command {
 			"folder in one data folder, serves everything from one port, and backs itself up every\n" +
 			"night. It keeps what devices sealed and can open none of it.",
 		Example:           "  solekeyd up                     # the first start prints an invite\n  solekeyd invite                 # one more account, while the server runs\n  solekeyd doctor --read-data     # check everything that is stored",
-		Args:              knownCommand,
-		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		DisableAutoGenTag: true,
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return fromEnvironment(cmd) },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return terminal.FromEnvironment("solekeyd", cmd.Flags()) },
 	}
 	root.PersistentFlags().StringVar(&p.data, "data", defaultData(), "data folder")
 	root.PersistentFlags().BoolVar(&p.json, "json", false, "write JSON, one object a line")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return protocol.Wrap(protocol.KindUsage, err, "command line") })
 	root.AddCommand(
 		p.upCommand(), p.inviteCommand(), p.accountCommand(), p.quotaCommand(),
-		p.backupCommand(), p.restoreCommand(), p.doctorCommand(), p.versionCommand(), p.manCommand(root),
+		p.backupCommand(), p.restoreCommand(), p.doctorCommand(), p.versionCommand(), manPages().Command(),
 	)
 	root.SetOut(p.out) // before the completion command takes it
 	root.SetErr(p.err)
@@ -114,6 +110,7 @@ func (p *program) root() *cobra.Command {
 			completionExamples(cmd)
 		}
 	}
+	terminal.AsUsage(root)
 	return root
 }
 
@@ -123,19 +120,6 @@ func completionExamples(completion *cobra.Command) {
 	for _, shell := range completion.Commands() {
 		shell.Example = "  solekeyd completion " + shell.Name()
 	}
-}
-
-// variable returns the environment variable of a flag.
-func variable(flag string) string {
-	return "SOLEKEYD_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
-}
-
-// knownCommand makes a wrong command an error of usage.
-func knownCommand(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	return protocol.Errorf(protocol.KindUsage, "there is no command %q; %s --help lists them", args[0], cmd.CommandPath())
 }
 
 // defaultData is /var/lib/solekeyd for root, else below XDG_DATA_HOME.
@@ -153,36 +137,9 @@ func defaultData() string {
 	return filepath.Join(home, ".local", "share", "solekeyd")
 }
 
-// fromEnvironment gives every flag that the command line does not name the value
-// of SOLEKEYD_<FLAG>.
-func fromEnvironment(cmd *cobra.Command) error {
-	var wrong error
-	cmd.Flags().VisitAll(func(flag *pflag.Flag) {
-		name := variable(flag.Name)
-		value, ok := os.LookupEnv(name)
-		if !ok || flag.Changed {
-			return
-		}
-		if err := cmd.Flags().Set(flag.Name, value); err != nil {
-			wrong = protocol.Errorf(protocol.KindUsage, "environment variable %s: %v", name, err)
-		}
-	})
-	return wrong
-}
-
-// exactly demands n arguments, as a usage error.
-func exactly(n int, names string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) != n {
-			return protocol.Errorf(protocol.KindUsage, "%s takes %s; see %s --help", cmd.CommandPath(), names, cmd.CommandPath())
-		}
-		return nil
-	}
-}
-
 func (p *program) versionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "Print the version", Args: exactly(0, "no arguments"),
+		Use: "version", Short: "Print the version", Args: terminal.AtMost(0, "no arguments"),
 		Example: "  solekeyd version --json",
 		RunE: func(*cobra.Command, []string) error {
 			version, revision := buildVersion()

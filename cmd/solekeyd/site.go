@@ -5,7 +5,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -36,6 +35,7 @@ const (
 type site struct {
 	dir     string
 	keys    *siteKeys
+	worlds  *worlds
 	db      *sqlite.DB
 	blobs   *disk.Store
 	records *records.Store
@@ -55,8 +55,8 @@ func (p *program) folder() (string, error) {
 }
 
 // createSite opens the data folder for the one process that serves it, and
-// makes what is missing.
-func createSite(ctx context.Context, dir string) (*site, error) {
+// makes what is missing. Host is what invites name; a new log is named after it.
+func createSite(ctx context.Context, dir, host string) (*site, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make data folder: %w", err)
 	}
@@ -64,7 +64,7 @@ func createSite(ctx context.Context, dir string) (*site, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := createLocked(ctx, dir)
+	s, err := createLocked(ctx, dir, host)
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
@@ -72,8 +72,13 @@ func createSite(ctx context.Context, dir string) (*site, error) {
 	return s, nil
 }
 
-func createLocked(ctx context.Context, dir string) (*site, error) {
-	keys, err := openKeys(filepath.Join(dir, keysName), isNew(dir))
+func createLocked(ctx context.Context, dir, host string) (*site, error) {
+	in, create := filepath.Join(dir, keysName), isNew(dir)
+	keys, err := openKeys(in, create, newOrigin(host))
+	if err != nil {
+		return nil, err
+	}
+	joined, err := openWorlds(in, create, keys.log)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +86,7 @@ func createLocked(ctx context.Context, dir string) (*site, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.keys = keys
+	s.keys, s.worlds = keys, joined
 	if err := s.blobs.Sweep(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -104,7 +109,12 @@ func openSite(ctx context.Context, dir string) (*site, error) {
 	if _, err := os.Stat(filepath.Join(dir, databaseName)); err != nil {
 		return nil, noServer(dir)
 	}
-	keys, err := openKeys(filepath.Join(dir, keysName), false)
+	in := filepath.Join(dir, keysName)
+	keys, err := openKeys(in, false, "")
+	if err != nil {
+		return nil, err
+	}
+	joined, err := openWorlds(in, false, keys.log)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +122,7 @@ func openSite(ctx context.Context, dir string) (*site, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.keys = keys
+	s.keys, s.worlds = keys, joined
 	return s, nil
 }
 
@@ -166,7 +176,9 @@ func (s *site) accounts(config accounts.Config) (*accounts.Service, error) {
 }
 
 // world is the hash of the world that new devices join.
-func (s *site) world() protocol.Hash { return sha256.Sum256(s.keys.pin[:]) }
+func (s *site) world() protocol.Hash { return s.worlds.newest().Hash() }
+
+func (s *site) keysDir() string { return filepath.Join(s.dir, keysName) }
 
 func (s *site) serverName(host string) string { return api.ServerName(host, s.keys.pin) }
 

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/solekey/solekey/cmd/terminal"
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/api"
 	"github.com/solekey/solekey/provider/accounts/accountstest"
@@ -276,7 +277,7 @@ func damage(t *testing.T, path string) {
 func TestMissingKeys(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
 	start(t, data).end()
-	for _, key := range []string{tlsKeyName, loginKeyName} {
+	for _, key := range keyFiles() {
 		path := filepath.Join(data, keysName, key)
 		kept, err := os.ReadFile(path)
 		if err != nil {
@@ -339,7 +340,7 @@ func TestLostDatabase(t *testing.T) {
 
 func TestNightlyBackup(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
-	s, err := createSite(context.Background(), data)
+	s, err := createSite(context.Background(), data, "cloud.example.org:8443")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -467,7 +468,7 @@ func TestSizes(t *testing.T) {
 
 func TestQR(t *testing.T) {
 	var out bytes.Buffer
-	printQR(&out, strings.ToUpper(api.GenerateInvite("192.168.1.5:8443", api.Pin{1}, protocol.Hash{2}).URL()))
+	terminal.PrintQR(&out, api.GenerateInvite("192.168.1.5:8443", api.Pin{1}, protocol.Hash{2}).URL())
 	lines := strings.Split(strings.TrimRight(out.String(), "\n"), "\n")
 	if len(lines) < 17 || len([]rune(lines[0])) > 60 {
 		t.Errorf("%d lines of %d", len(lines), len([]rune(lines[0])))

@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/solekey/solekey/cmd/terminal"
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/api"
 	"github.com/solekey/solekey/provider/accounts"
@@ -34,12 +35,13 @@ type upFlags struct {
 	metrics   string
 	backups   bool
 	verbose   bool
+	witnessFlags
 }
 
 func (p *program) upCommand() *cobra.Command {
 	var f upFlags
 	cmd := &cobra.Command{
-		Use: "up", Short: "Start the server, and make what it needs at the first start", Args: exactly(0, "no arguments"),
+		Use: "up", Short: "Start the server, and make what it needs at the first start", Args: terminal.AtMost(0, "no arguments"),
 		Long: "up serves the data folder until it is stopped. At the first start it makes keys,\n" +
 			"database and blob folder there and prints a single-use invite as URL and QR code. The\n" +
 			"hash of the server's TLS key is inside the invite: no domain and no certificate\n" +
@@ -55,6 +57,9 @@ func (p *program) upCommand() *cobra.Command {
 	flags.StringVar(&f.quota, "quota", "", "quota of new accounts, like 500GB (default: none)")
 	flags.StringVar(&f.metrics, "metrics", "127.0.0.1:0", "loopback address of metrics and health, empty for none")
 	flags.BoolVar(&f.backups, "nightly-backup", true, "copy database and keys into the data folder every night")
+	flags.StringSliceVar(&f.witnesses, "witness", nil, "URL of a witness that devices which join shall demand, or its keys and URL with blanks between; none for none")
+	flags.StringSliceVar(&f.auditing, "witness-auditing", nil, "as --witness, for one that recomputes the directory and does not say so itself")
+	flags.StringVar(&f.policy, "witness-policy", "", "file with the whole policy of witnesses, as C2SP tlog-policy has it")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "log every request: route, status, size, time")
 	return cmd
 }
@@ -81,11 +86,14 @@ func (p *program) up(ctx context.Context, f upFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	s, err := createSite(ctx, dir)
+	s, err := createSite(ctx, dir, host)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	if err := p.witness(ctx, s, f.witnessFlags); err != nil {
+		return err
+	}
 	found, err := s.records.Reconcile(ctx)
 	if err != nil {
 		return err

@@ -7,15 +7,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
-	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"strings"
 	"time"
 
-	"rsc.io/qr"
-
+	"github.com/solekey/solekey/cmd/terminal"
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/api"
 	"github.com/solekey/solekey/provider/accounts"
@@ -127,36 +124,6 @@ func (p *program) showInvite(invite api.Invite) {
 		return
 	}
 	p.say(nil, "\nInvite, good for one account. On the device that shall join, type:\n\n  solekey join '%s'\n", invite.URL())
-	printQR(p.out, strings.ToUpper(invite.URL()))
+	terminal.PrintQR(p.out, invite.URL())
 	p.say(nil, "For one more account: solekeyd invite\n")
-}
-
-// printQR writes a code in half blocks, dark on light, with its quiet zone. The
-// URL is in upper case: codes for that alphabet are smaller.
-func printQR(out io.Writer, text string) {
-	code, err := qr.Encode(text, qr.L)
-	if err != nil {
-		return // it does not fit; the URL is there in words
-	}
-	const quiet = 2
-	for y := -quiet; y < code.Size+quiet; y += 2 {
-		var line strings.Builder
-		for x := -quiet; x < code.Size+quiet; x++ {
-			line.WriteString(half(code.Black(x, y), code.Black(x, y+1)))
-		}
-		fmt.Fprintln(out, "  "+line.String())
-	}
-}
-
-// half draws two modules, one above the other; light is drawn, as terminals are dark.
-func half(top, bottom bool) string {
-	switch {
-	case top && bottom:
-		return " "
-	case top:
-		return "▄"
-	case bottom:
-		return "▀"
-	}
-	return "█"
 }

@@ -43,9 +43,9 @@ const (
 	MaxPageBytes      = 32 << 20 // bytes of one page of records, unless one record exceeds it
 	MaxWait           = 55       // seconds an enrolment is waited for at once
 	MaxUpdate         = 4 << 10  // the entry of the public log that comes with an append
-	MaxOpening        = 1 << 10  // what its commitment opens to
-	MaxWorld          = 64 << 10 // a world
-	MaxAnswer         = 16 << 20 // the answer to a look-up
+	MaxOpening        = 256      // what its commitment opens to
+	MaxWorld          = 56 << 10 // a world, which has to fit into a recovery box
+	MaxAnswer         = 10 << 20 // the answer to a look-up
 	MaxAnchors        = 16       // anchors left at once, a count
 	MaxAnchorBox      = 64 << 10 // the sealed box of one anchor
 	MaxAnchorIndexes  = 64       // anchors asked after at once, a count
