@@ -32,7 +32,7 @@ var house = drawing{
 		"device/keyring": 6, "device/tree": 6,
 		// services
 		"device/state": 7, "device/client": 7, "device/files": 7,
-		"provider/accounts": 7, "provider/vaults": 7, "provider/statements": 7,
+		"provider/accounts": 7, "provider/vaults": 7, "provider/statements": 7, "provider/sequencer": 7,
 		// features
 		"device/backup": 9,
 		// assembly

@@ -22,8 +22,9 @@ import (
 // Kind is a class of object; it is part of the place an object is kept at.
 type Kind string
 
-// The kinds. All but pack and object are a journal: each of their blobs
-// describes itself, so that a lost database is rebuilt from them.
+// The kinds. All but pack, object and tile are a journal: each of their blobs
+// describes itself, so that a lost database is rebuilt from them. Log and tile
+// belong to no account: they are kept under the one whose identifier is zero.
 const (
 	KindPack          Kind = "pack"
 	KindPackStatement Kind = "pack-statement"
@@ -32,12 +33,16 @@ const (
 	KindSnapshot      Kind = "snapshot"
 	KindGeneration    Kind = "generation"
 	KindAccount       Kind = "account"
+	KindSubmission    Kind = "submission"
+	KindLog           Kind = "log"
+	KindTile          Kind = "tile"
 )
 
 // Kinds returns every kind, in a fixed order.
 func Kinds() []Kind {
 	return []Kind{
 		KindPack, KindPackStatement, KindLedger, KindObject, KindSnapshot, KindGeneration, KindAccount,
+		KindSubmission, KindLog, KindTile,
 	}
 }
 

@@ -48,7 +48,7 @@ func (s *Store) CreateAccount(ctx context.Context, a accounts.NewAccount) error 
 	if err := s.putObjects(ctx, a.Batch.Account, a.Batch.Objects); err != nil {
 		return err
 	}
-	return s.change(ctx, func(tx *sql.Tx) error {
+	return s.together(ctx, func(w *write, tx *sql.Tx) error {
 		done, err := repeated(ctx, tx, a.Batch)
 		if done || err != nil {
 			return err
@@ -61,7 +61,7 @@ func (s *Store) CreateAccount(ctx context.Context, a accounts.NewAccount) error 
 		if err := insertAccount(ctx, tx, a.Record); err != nil {
 			return err
 		}
-		return s.appendBatch(ctx, tx, a.Batch, b)
+		return appendBatch(ctx, w, tx, a.Batch, b)
 	})
 }
 

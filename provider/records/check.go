@@ -78,6 +78,8 @@ func (s *Store) places(ctx context.Context, visit func(referredBlob) error) erro
 		`SELECT account, kind, name, -1 FROM journal`,
 		`SELECT account, 'object', name, -1 FROM objects`,
 		`SELECT account, 'pack', pack, size FROM packs WHERE state <> 3`,
+		`SELECT NULL, 'tile', place, -1 FROM log_tiles WHERE place IS NOT NULL`,
+		`SELECT NULL, 'log', batch, -1 FROM log_found`,
 	}
 	for _, query := range queries {
 		err := each(ctx, s.read, func(scan func(...any) error) error {
@@ -127,6 +129,8 @@ func (s *Store) referred(ctx context.Context, ref blob.Ref) (bool, error) {
 		query = `SELECT count(*) FROM objects WHERE account = $1 AND name = $2 AND $3 <> ''`
 	case blob.KindPack:
 		query = `SELECT count(*) FROM packs WHERE account = $1 AND pack = $2 AND state <> 3 AND $3 <> ''`
+	case blob.KindTile:
+		query = `SELECT count(*) FROM log_tiles WHERE place = $2 AND $1 IS NOT NULL AND $3 <> ''`
 	}
 	var n int
 	err := one(ctx, s.read, "blob", query, []any{ref.Account[:], ref.Name[:], string(ref.Kind)}, &n)
@@ -138,6 +142,9 @@ func (s *Store) referred(ctx context.Context, ref blob.Ref) (bool, error) {
 func (s *Store) SweepOrphans(ctx context.Context) (int, error) {
 	n := 0
 	for _, kind := range blob.Kinds() {
+		if kind == blob.KindLog {
+			continue // a batch that is decided on is the log's, before any row says so
+		}
 		err := s.blobs.List(ctx, nil, kind, func(ref blob.Ref, _ int64) error {
 			referred, err := s.referred(ctx, ref)
 			if referred || err != nil {

@@ -38,7 +38,7 @@ func writes() map[string]func(w *world, h *accountstest.Holder) attempt {
 
 func writeAccount(w *world, _ *accountstest.Holder) attempt {
 	h := accountstest.NewHolder(w.t)
-	request := h.Create(w.invite(), "bert")
+	request := w.create(h, w.invite(), "bert")
 	return attempt{
 		do: func() error { _, err := w.people.Create(ctx, "192.0.2.1", request); return err },
 		seen: func() bool {

@@ -43,6 +43,8 @@ type batch struct {
 	Entries  [][]byte           `cbor:"5,keyasint"`
 	Recovery []accounts.Box     `cbor:"6,keyasint,omitempty"`
 	Account  *accounts.Record   `cbor:"7,keyasint,omitempty"` // with the genesis: the account itself
+	Update   []byte             `cbor:"8,keyasint,omitempty"` // of the directory, as it waits for the log
+	Opening  []byte             `cbor:"9,keyasint,omitempty"` // of the update's commitment
 }
 
 // journal writes one blob of a journal durably and notes it in the transaction.
@@ -51,10 +53,10 @@ func (s *Store) journal(ctx context.Context, tx *sql.Tx, account protocol.Accoun
 	if err := s.blobs.Put(ctx, ref, data); err != nil {
 		return ref.Name, err
 	}
-	return ref.Name, s.note(ctx, tx, ref)
+	return ref.Name, note(ctx, tx, ref)
 }
 
-func (s *Store) note(ctx context.Context, tx *sql.Tx, ref blob.Ref) error {
+func note(ctx context.Context, tx *sql.Tx, ref blob.Ref) error {
 	_, err := exec(ctx, tx, `INSERT INTO journal (account, kind, name) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
 		ref.Account[:], string(ref.Kind), ref.Name[:])
 	return err

@@ -54,12 +54,11 @@ func (s *Store) Object(ctx context.Context, account protocol.AccountID, name pro
 }
 
 func (s *Store) putObjects(ctx context.Context, account protocol.AccountID, objects [][]byte) error {
+	blobs := make([]namedBlob, 0, len(objects))
 	for _, object := range objects {
-		if err := s.blobs.Put(ctx, blob.NewRef(account, blob.KindObject, object), object); err != nil {
-			return err
-		}
+		blobs = append(blobs, namedBlob{blob.NewRef(account, blob.KindObject, object), object})
 	}
-	return nil
+	return s.putAll(ctx, blobs)
 }
 
 // repeated reports whether the request was answered before; with other content
@@ -78,7 +77,10 @@ func repeated(ctx context.Context, q querier, b accounts.Batch) (bool, error) {
 }
 
 func encodeBatch(b accounts.Batch) batch {
-	encoded := batch{Version: journalVersion, At: b.At, Request: b.Request, Digest: b.Digest, Recovery: b.Recovery}
+	encoded := batch{Version: journalVersion, At: b.At, Request: b.Request, Digest: b.Digest, Recovery: b.Recovery, Update: b.Update}
+	if len(b.Update) > 0 {
+		encoded.Opening = b.Opening.Bytes()
+	}
 	for _, entry := range b.Entries {
 		encoded.Entries = append(encoded.Entries, entry.Bytes())
 	}
@@ -90,7 +92,7 @@ func (s *Store) AppendLedger(ctx context.Context, b accounts.Batch) error {
 	if err := s.putObjects(ctx, b.Account, b.Objects); err != nil {
 		return err
 	}
-	return s.change(ctx, func(tx *sql.Tx) error {
+	return s.together(ctx, func(w *write, tx *sql.Tx) error {
 		done, err := repeated(ctx, tx, b)
 		if done || err != nil {
 			return err
@@ -102,18 +104,19 @@ func (s *Store) AppendLedger(ctx context.Context, b accounts.Batch) error {
 		if head != b.After {
 			return protocol.Errorf(protocol.KindConflict, "the ledger has grown meanwhile")
 		}
-		return s.appendBatch(ctx, tx, b, encodeBatch(b))
+		return appendBatch(ctx, w, tx, b, encodeBatch(b))
 	})
 }
 
-// appendBatch writes a batch's rows, and its blob last: a name that is taken is
-// found before.
-func (s *Store) appendBatch(ctx context.Context, tx *sql.Tx, b accounts.Batch, encoded batch) error {
+// appendBatch writes a batch's rows and those of its update, and has its blob put.
+func appendBatch(ctx context.Context, w *write, tx *sql.Tx, b accounts.Batch, encoded batch) error {
 	if err := insertBatch(ctx, tx, b); err != nil {
 		return err
 	}
-	_, err := s.journal(ctx, tx, b.Account, blob.KindLedger, canonical.MustMarshal(encoded))
-	return err
+	if err := queueUpdate(ctx, tx, b); err != nil {
+		return err
+	}
+	return w.journal(ctx, tx, b.Account, blob.KindLedger, canonical.MustMarshal(encoded))
 }
 
 func insertBatch(ctx context.Context, tx *sql.Tx, b accounts.Batch) error {

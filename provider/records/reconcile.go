@@ -15,6 +15,7 @@ import (
 
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/blob"
+	"github.com/solekey/solekey/protocol/directory"
 	"github.com/solekey/solekey/protocol/ledger"
 	"github.com/solekey/solekey/provider/accounts"
 )
@@ -27,6 +28,8 @@ type Found struct {
 	Snapshots   int `json:"snapshots"`
 	Generations int `json:"generations"`
 	Packs       int `json:"packs"`
+	Batches     int `json:"batches"` // of the public log
+	Submissions int `json:"submissions"`
 }
 
 // Any reports whether anything was found.
@@ -37,7 +40,9 @@ func (f Found) Any() bool { return f != Found{} }
 // a write that was refused or never acknowledged, and is passed over.
 func (s *Store) Reconcile(ctx context.Context) (Found, error) {
 	r := &reconciler{Store: s, batches: map[protocol.AccountID][]*foundBatch{}}
-	steps := []func(context.Context) error{r.ledgers, r.changes, r.snapshots, r.packStatements, r.generations, s.SweepDropped}
+	steps := []func(context.Context) error{
+		r.logBatches, r.ledgers, r.submissions, r.changes, r.snapshots, r.packStatements, r.generations, s.SweepDropped,
+	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return r.found, fmt.Errorf("reconcile tables with blobs: %w", err)
@@ -75,6 +80,7 @@ type foundBatch struct {
 	ref     blob.Ref
 	batch   batch
 	entries []*ledger.Entry
+	update  *directory.Update // nil: none
 }
 
 // ledgers takes in accounts and what extends their ledgers.
@@ -90,6 +96,13 @@ func (r *reconciler) ledgers(ctx context.Context) error {
 				return fmt.Errorf("blob %s: %w", ref, err)
 			}
 			f.entries = append(f.entries, entry)
+		}
+		if len(f.batch.Update) > 0 {
+			entry, err := directory.ParseEntry(f.batch.Update)
+			if err != nil {
+				return fmt.Errorf("blob %s: %w", ref, err)
+			}
+			f.update = entry.Update
 		}
 		if len(f.entries) > 0 {
 			r.batches[ref.Account] = append(r.batches[ref.Account], f)
@@ -147,7 +160,7 @@ func (r *reconciler) ledger(ctx context.Context, account protocol.AccountID) err
 func (r *reconciler) bestBatch(ctx context.Context, account protocol.AccountID, head ledger.Head, fresh bool) *foundBatch {
 	var candidates []*foundBatch
 	for _, f := range r.batches[account] {
-		if f.extends(head, fresh) && r.whole(ctx, f) {
+		if f.extends(head, fresh) && r.whole(ctx, f) && !r.contradicted(ctx, f) {
 			candidates = append(candidates, f)
 		}
 	}
@@ -205,6 +218,9 @@ func (r *reconciler) takeBatch(ctx context.Context, f *foundBatch, head ledger.H
 		if taken, err = heldByOther(ctx, tx, f, fresh); taken || err != nil {
 			return err
 		}
+		if taken, err = takeUpdate(ctx, tx, f); taken || err != nil {
+			return err
+		}
 		if fresh {
 			if err := insertAccount(ctx, tx, *f.batch.Account); err != nil {
 				return err
@@ -213,7 +229,7 @@ func (r *reconciler) takeBatch(ctx context.Context, f *foundBatch, head ledger.H
 		if err := insertBatch(ctx, tx, b); err != nil {
 			return err
 		}
-		return r.note(ctx, tx, f.ref)
+		return note(ctx, tx, f.ref)
 	})
 	if err == nil && !taken {
 		r.found.Entries += len(f.entries)

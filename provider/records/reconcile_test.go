@@ -36,7 +36,7 @@ func TestOldDatabase(t *testing.T) {
 
 	w.now = w.now.Add(retention + time.Hour)
 	bert := accountstest.NewHolder(t)
-	if _, err := w.people.Create(ctx, "192.0.2.1", bert.Create(invite, "bert")); err != nil {
+	if _, err := w.people.Create(ctx, "192.0.2.1", w.create(bert, invite, "bert")); err != nil {
 		t.Fatal(err)
 	}
 	_, request := h.AddWriter()
@@ -76,7 +76,7 @@ func TestOldDatabase(t *testing.T) {
 			t.Errorf("pack %s is %s, want %s (%v)", id, pack.State, want, err)
 		}
 	}
-	if _, err := w.people.Create(ctx, "192.0.2.1", accountstest.NewHolder(t).Create(invite, "cleo")); protocol.KindOf(err) != protocol.KindDenied {
+	if _, err := w.people.Create(ctx, "192.0.2.1", w.create(accountstest.NewHolder(t), invite, "cleo")); protocol.KindOf(err) != protocol.KindDenied {
 		t.Errorf("a used invite again: %v", err)
 	}
 	w.wantSound()
@@ -245,7 +245,7 @@ func TestLedgerGrowsMeanwhile(t *testing.T) {
 func TestTwoWithOneName(t *testing.T) {
 	w := newWorld(t)
 	loser := accountstest.NewHolder(t)
-	request := loser.Create(w.invite(), "anna")
+	request := w.create(loser, w.invite(), "anna")
 	w.store.testingOnlyBeforeCommit = func() error { return errors.New("the database is full") }
 	if _, err := w.people.Create(ctx, "192.0.2.1", request); err == nil {
 		t.Fatal("acknowledged without a row")

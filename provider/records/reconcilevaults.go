@@ -41,7 +41,7 @@ func (r *reconciler) changes(ctx context.Context) error {
 				}
 				r.found.Changes++
 			}
-			return r.note(ctx, tx, ref)
+			return note(ctx, tx, ref)
 		})
 	})
 }
@@ -169,7 +169,7 @@ func (r *reconciler) take(ctx context.Context, f *foundRecord, write func(tx *sq
 		if err := write(tx); err != nil {
 			return err
 		}
-		return r.note(ctx, tx, f.ref)
+		return note(ctx, tx, f.ref)
 	})
 }
 

@@ -44,6 +44,8 @@ type Store struct {
 	read  *sql.DB
 	blobs blob.Store
 
+	group *group
+
 	// packs keep puts and deletes of one pack apart, by a byte of its name.
 	packs [64]sync.Mutex
 
@@ -54,7 +56,7 @@ type Store struct {
 // New returns a store over a database that Schema was applied to; write and
 // read may be the same.
 func New(write, read *sql.DB, blobs blob.Store) *Store {
-	return &Store{write: write, read: read, blobs: blobs}
+	return &Store{write: write, read: read, blobs: blobs, group: newGroup()}
 }
 
 // change runs f in a transaction, which it commits when f returns nil. A client

@@ -193,7 +193,7 @@ func TestRaceForOneInvite(t *testing.T) {
 	var wg sync.WaitGroup
 	opened := make(chan bool, 6)
 	for i := range cap(opened) {
-		request := accountstest.NewHolder(t).Create(invite, fmt.Sprint("name", i))
+		request := w.create(accountstest.NewHolder(t), invite, fmt.Sprint("name", i))
 		wg.Go(func() {
 			_, err := w.people.Create(ctx, "192.0.2.1", request)
 			if err != nil && protocol.KindOf(err) != protocol.KindDenied {
@@ -263,7 +263,7 @@ func TestRequestIDs(t *testing.T) {
 func TestLocatorsAreTakenOnce(t *testing.T) {
 	w := newWorld(t)
 	h := accountstest.NewHolder(t)
-	request := h.Create(w.invite(), "anna")
+	request := w.create(h, w.invite(), "anna")
 	if _, err := w.people.Create(ctx, "192.0.2.1", request); err != nil {
 		t.Fatal(err)
 	}

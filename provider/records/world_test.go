@@ -8,14 +8,17 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/api"
+	"github.com/solekey/solekey/protocol/directory"
 	"github.com/solekey/solekey/protocol/keys"
 	"github.com/solekey/solekey/provider/accounts"
 	"github.com/solekey/solekey/provider/accounts/accountstest"
+	"github.com/solekey/solekey/provider/sequencer"
 	"github.com/solekey/solekey/provider/vaults"
 	"github.com/solekey/solekey/storage/disk"
 	"github.com/solekey/solekey/storage/sqlite"
@@ -34,10 +37,16 @@ type world struct {
 	secret *accounts.ServerSecret
 	now    time.Time
 
+	keys   *logKeys
+	worlds []*directory.World
+	seen   *[][]byte // checkpoints that were published, by this world and those it was copied from
+	signer *accountstest.Signer
+
 	db     *sqlite.DB
 	store  *Store
 	people *accounts.Service
 	packs  *vaults.Service
+	log    *sequencer.Service
 }
 
 func newWorld(t testing.TB) *world {
@@ -53,6 +62,9 @@ func newWorld(t testing.TB) *world {
 	if w.secret, err = accounts.GenerateServerSecret(); err != nil {
 		t.Fatal(err)
 	}
+	w.keys, w.seen = newLogKeys(t), new([][]byte)
+	w.signer = accountstest.NewSigner(w.keys.log.Public().ID())
+	w.worlds = []*directory.World{w.keys.world(t, "quorum none")}
 	w.open()
 	t.Cleanup(func() { _ = w.db.Close() })
 	return w
@@ -61,7 +73,8 @@ func newWorld(t testing.TB) *world {
 // copy returns a world of its own that begins where w stands.
 func (w *world) copy(t testing.TB) *world {
 	t.Helper()
-	c := &world{t: t, dir: t.TempDir(), secret: w.secret, now: w.now}
+	seen := slices.Clone(*w.seen)
+	c := &world{t: t, dir: t.TempDir(), secret: w.secret, now: w.now, keys: w.keys, worlds: w.worlds, signer: w.signer, seen: &seen}
 	if err := w.db.Backup(ctx, c.database()); err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +111,11 @@ func (w *world) open() Found {
 	}
 	s := w.store
 	clock := func() time.Time { return w.now }
+	if w.log, err = sequencer.Open(ctx, w.logConfig()); err != nil {
+		w.t.Fatalf("open log: %v", err)
+	}
 	w.people, err = accounts.New(accounts.Config{
+		Directory: w.log, Signer: w.signer,
 		Stores: accounts.Stores{Invites: s, Accounts: s, Ledgers: s, Logins: s, Sessions: s, Enrolments: s},
 		Secret: w.secret, Server: "pin:00", Limits: accounts.DefaultLimits(), Clock: clock,
 	})
@@ -154,10 +171,21 @@ func (w *world) restart(e end) Found {
 func (w *world) join(name string) *accountstest.Holder {
 	w.t.Helper()
 	h := accountstest.NewHolder(w.t)
-	if _, err := w.people.Create(ctx, "192.0.2.1", h.Create(w.invite(), name)); err != nil {
+	if _, err := w.people.Create(ctx, "192.0.2.1", w.create(h, w.invite(), name)); err != nil {
 		w.t.Fatalf("open account: %v", err)
 	}
 	return h
+}
+
+// create returns the request that opens an account of the name.
+func (w *world) create(h *accountstest.Holder, invite, name string) api.CreateAccount {
+	w.t.Helper()
+	index, err := w.log.Index(name)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	h.Enter(w.keys.log.Public(), index)
+	return h.Create(invite, name)
 }
 
 func (w *world) invite() string {

@@ -1,0 +1,309 @@
+// SPDX-FileCopyrightText: The Solekey authors
+// SPDX-License-Identifier: Apache-2.0
+
+package sequencer
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+
+	"github.com/solekey/solekey/protocol"
+	"github.com/solekey/solekey/protocol/directory"
+	"github.com/solekey/solekey/protocol/tlog"
+)
+
+// Integrate gives what waits its place in the log, in one batch, and reports
+// whether more may wait. Where nothing does and the last root is old, it writes a
+// root. After an error the log stands where it stood, or, where the batch was
+// decided on, at the next call begins with that very batch.
+func (s *Service) Integrate(ctx context.Context) (more bool, err error) {
+	if err := s.crowd.prove(ctx); err != nil {
+		return false, err
+	}
+	if err := s.Refusal(ctx); err != nil {
+		return false, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.catchUp(ctx); err != nil {
+		return false, err
+	}
+	return s.batch(ctx)
+}
+
+// reload reads where the log stands.
+func (s *Service) reload(ctx context.Context) error {
+	head, err := s.Store.LogHead(ctx, s.key.ID())
+	if err != nil {
+		return err
+	}
+	var replay *directory.Replay
+	if head.Size == 0 {
+		replay = directory.NewReplay(s.key, nodeStore{s.Store})
+	} else if replay, err = directory.ResumeReplay(s.key, nodeStore{s.Store}, head.State); err != nil {
+		return err
+	}
+	if replay.Size() != head.Size {
+		return protocol.Errorf(protocol.KindInternal, "the replay of the log is at %d, its rows are at %d", replay.Size(), head.Size)
+	}
+	s.head, s.replay = head, replay
+	return nil
+}
+
+// catchUp takes in batches that were decided on and not integrated: by a process
+// that died, by another one that lives, or before the database was restored.
+func (s *Service) catchUp(ctx context.Context) error {
+	for {
+		if s.replay == nil {
+			if err := s.reload(ctx); err != nil {
+				return err
+			}
+		}
+		raw, err := s.Store.NextBatch(ctx, s.head)
+		if err != nil || raw == nil {
+			return err
+		}
+		if err := s.take(ctx, raw); err != nil && protocol.KindOf(err) != protocol.KindConflict {
+			return err
+		}
+	}
+}
+
+// take integrates a batch that was decided on. One that does not follow is not
+// ours, and nothing can be built on it.
+func (s *Service) take(ctx context.Context, raw []byte) error {
+	b, err := ParseBatch(raw)
+	if err != nil {
+		return err
+	}
+	if b.End() <= s.head.Size {
+		s.replay = nil // another process was faster
+		return protocol.Errorf(protocol.KindConflict, "the log has grown meanwhile")
+	}
+	if b.Log != s.key.ID() || b.From != s.head.Size || b.Prev != s.head.Batch {
+		return protocol.Errorf(protocol.KindUntrusted, "the batch at %d does not follow the log, which stands at %d", b.From, s.head.Size)
+	}
+	if err := s.replay.Entries(ctx, b.Entries); err != nil {
+		s.replay = nil
+		return protocol.Wrap(protocol.KindUntrusted, err, "take in the batch at %d", b.From)
+	}
+	i, err := s.follow(ctx, raw, b.Entries)
+	if err == nil && i.Head.Root != b.Root {
+		err = protocol.Errorf(protocol.KindUntrusted, "the batch at %d leads to another root than it says", b.From)
+	}
+	if err != nil {
+		s.replay = nil
+		return err
+	}
+	return s.commit(ctx, i)
+}
+
+// batch decides on the next batch and integrates it.
+func (s *Service) batch(ctx context.Context) (bool, error) {
+	w, err := s.collect(ctx)
+	if err != nil {
+		return false, err
+	}
+	due := s.now() >= s.replay.Time()+protocol.Time(s.Heartbeat)
+	if len(w.list) == 0 && !due {
+		return false, nil
+	}
+	entries := make([][]byte, 0, len(w.list)+1)
+	if w.early {
+		root, err := s.replay.NextRoot(ctx, w.time)
+		if err != nil {
+			return false, err
+		}
+		entries = append(entries, root.Bytes())
+	}
+	lead := len(entries)
+	for _, one := range w.list {
+		entries = append(entries, one.Entry)
+	}
+	err = s.next(ctx, entries, w.time)
+	var breach *directory.Breach
+	if errors.As(err, &breach) && breach.Position >= s.head.Size+uint64(lead) {
+		if at := breach.Position - s.head.Size - uint64(lead); at < uint64(len(w.list)) {
+			return true, s.reject(ctx, w.list[at], breach)
+		}
+	}
+	if err != nil {
+		return protocol.KindOf(err) == protocol.KindConflict, err
+	}
+	return w.more, nil
+}
+
+// reject puts aside what breaks a rule: something that should not have been
+// acknowledged, which must not stop everybody else.
+func (s *Service) reject(ctx context.Context, w Waiting, breach *directory.Breach) error {
+	s.Logger.Error("an entry that was acknowledged breaks a rule of the log", "leaf", w.Leaf, "rule", breach.Error())
+	return s.Store.Reject(ctx, w, breach.Error())
+}
+
+// collected is what the next batch is made of.
+type collected struct {
+	list  []Waiting
+	more  bool          // there is more that waits
+	early bool          // a root has to come first: the log's time is behind what an anchor needs
+	time  protocol.Time // of the root
+}
+
+// collect reads what waits: first what is not an anchor, in the order of its
+// receipt, then anchors, where they are due, in the order of their indexes.
+func (s *Service) collect(ctx context.Context) (collected, error) {
+	c := collected{time: max(s.now(), s.replay.Time())}
+	var err error
+	if c.list, err = s.Store.Waiting(ctx, MaxBatchEntries+1); err != nil {
+		return c, err
+	}
+	cut := fitting(c.list, MaxBatchEntries, MaxBatchSize/2)
+	if cut < len(c.list) {
+		// What stays behind was promised a place before any root of that time.
+		c.time = max(s.replay.Time(), min(c.time, c.list[cut].Received+protocol.Time(Promised)))
+		c.list, c.more = c.list[:cut], true
+		return c, nil
+	}
+	if s.now() < s.nextAnchors {
+		return c, nil
+	}
+	anchors, err := s.Store.WaitingAnchors(ctx, s.now(), MaxBatchEntries-len(c.list)+1)
+	if err != nil {
+		return c, err
+	}
+	cut = fitting(anchors, MaxBatchEntries-len(c.list), MaxBatchSize/4)
+	if c.more = cut < len(anchors); !c.more {
+		s.nextAnchors = s.anchorsAfter(s.now())
+	}
+	for _, a := range anchors[:cut] {
+		entry, err := directory.ParseEntry(a.Entry)
+		if err != nil {
+			return c, err
+		}
+		c.early = c.early || !entry.Anchor.Period.Open(s.replay.Time())
+	}
+	c.list = append(c.list, anchors[:cut]...)
+	return c, nil
+}
+
+// anchorsAfter returns when anchors are integrated next after the moment.
+func (s *Service) anchorsAfter(at protocol.Time) protocol.Time {
+	if s.AnchorsEvery <= 0 {
+		return at
+	}
+	return protocol.TimeOf(at.Std().Truncate(s.AnchorsEvery).Add(s.AnchorsEvery))
+}
+
+// fitting returns how many of the list fit into a batch.
+func fitting(list []Waiting, most, bytes int) int {
+	for n, w := range list {
+		bytes -= len(w.Entry) + 8
+		if n == most || bytes < 0 {
+			return n
+		}
+	}
+	return len(list)
+}
+
+// next decides on a batch of these entries and a root, and integrates it.
+func (s *Service) next(ctx context.Context, entries [][]byte, at protocol.Time) error {
+	i, err := s.decide(ctx, entries, at)
+	if err != nil {
+		s.replay = nil
+		return errors.Join(err, s.reload(ctx))
+	}
+	return s.commit(ctx, i)
+}
+
+// decide replays the entries, adds the root, and claims the batch. From then on
+// no other batch will ever have this place.
+func (s *Service) decide(ctx context.Context, entries [][]byte, at protocol.Time) (Integration, error) {
+	if err := s.replay.Entries(ctx, entries); err != nil {
+		return Integration{}, err
+	}
+	root, err := s.replay.NextRoot(ctx, at)
+	if err != nil {
+		return Integration{}, err
+	}
+	entries = append(entries, root.Bytes())
+	if err := s.replay.Entries(ctx, entries[len(entries)-1:]); err != nil {
+		return Integration{}, err
+	}
+	i, err := s.follow(ctx, nil, entries)
+	if err != nil {
+		return Integration{}, err
+	}
+	b := Batch{Version: batchVersion, Log: s.key.ID(), From: s.head.Size, Prev: s.head.Batch, Entries: entries, Root: i.Head.Root}
+	i.Batch = b.Bytes()
+	i.Head.Batch = sha256.Sum256(i.Batch)
+	return i, s.Store.ClaimBatch(ctx, s.head, i.Batch)
+}
+
+// follow computes all that follows from entries that the replay took in.
+func (s *Service) follow(ctx context.Context, raw []byte, entries [][]byte) (Integration, error) {
+	i := Integration{After: s.head, Batch: raw, Change: s.replay.TakeChange(), Time: s.replay.Time()}
+	leaves := make([]protocol.Hash, len(entries))
+	for n, entry := range entries {
+		leaves[n] = tlog.LeafHash(entry)
+		parsed, err := directory.ParseEntry(entry)
+		if err != nil {
+			return i, err
+		}
+		i.Placed = append(i.Placed, Placed{s.head.Size + uint64(n), leaves[n], entry, parsed})
+	}
+	if i.Placed[len(entries)-1].Entry.Root == nil {
+		return i, protocol.Errorf(protocol.KindUntrusted, "the batch at %d does not end with a root", s.head.Size)
+	}
+	tiles, root, err := tlog.AppendLeaves(ctx, s.Store, s.head.Size, leaves)
+	if err != nil {
+		return i, err
+	}
+	for _, t := range tiles {
+		i.Tiles = append(i.Tiles, Tile{t.Tile, t.Data})
+	}
+	bundles, err := s.bundles(ctx, entries)
+	if err != nil {
+		return i, err
+	}
+	i.Tiles = append(i.Tiles, bundles...)
+	i.Head = Head{Size: s.head.Size + uint64(len(entries)), Root: root, Batch: sha256.Sum256(raw), State: s.replay.State()}
+	return i, nil
+}
+
+// bundles returns the bundles that the entries fill.
+func (s *Service) bundles(ctx context.Context, entries [][]byte) ([]Tile, error) {
+	at := tlog.Tile{Level: tlog.LevelEntries, N: s.head.Size / tlog.TileWidth, Width: int(s.head.Size % tlog.TileWidth)}
+	var data []byte
+	if at.Width > 0 && at.Width+len(entries) >= tlog.TileWidth {
+		var err error
+		if data, err = s.Store.ReadTile(ctx, at); err != nil {
+			return nil, err
+		}
+	}
+	var full []Tile
+	for _, entry := range entries {
+		data = tlog.AppendBundle(data, entry)
+		at.Width++
+		if at.Width == tlog.TileWidth {
+			full = append(full, Tile{at, data})
+			at, data = tlog.Tile{Level: at.Level, N: at.N + 1}, nil
+		}
+	}
+	return full, nil
+}
+
+// commit makes an integration durable. Whatever fails, the next call begins
+// anew from the rows: the batch is claimed, or in the log.
+func (s *Service) commit(ctx context.Context, i Integration) error {
+	if err := s.Store.CommitBatch(ctx, i); err != nil {
+		s.replay = nil
+		return err
+	}
+	s.head = i.Head
+	s.batches++
+	select {
+	case s.signal <- struct{}{}:
+	default:
+	}
+	return nil
+}
