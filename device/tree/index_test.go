@@ -358,11 +358,6 @@ func TestIndexConcurrent(t *testing.T) {
 	wait.Wait()
 }
 
-// TestIndexMemoryIsBounded adds a million chunks, as a first backup does, and looks at what stays in memory.
-func TestIndexMemoryIsBounded(t *testing.T) {
-	simulateIndex(t, 1_000_000, 16<<20)
-}
-
 // simulateIndex adds that many chunks in packs of 20,000, asking for each before, and holds memory to a limit.
 func simulateIndex(t testing.TB, chunks int, limit uint64) {
 	x, err := OpenIndex(t.TempDir())
