@@ -48,6 +48,7 @@ const (
 	MaxAnswer         = 10 << 20 // the answer to a look-up
 	MaxAnchors        = 16       // anchors left at once, a count
 	MaxAnchorBox      = 64 << 10 // the sealed box of one anchor
+	MaxAnchorJSON     = 2 << 20  // a JSON request that carries anchors
 	MaxAnchorIndexes  = 64       // anchors asked after at once, a count
 	BlockSize         = 128 << 10
 )

@@ -54,13 +54,19 @@ func (s *Service) Ledger(ctx context.Context, account protocol.AccountID, from u
 			size += len(object)
 		}
 		size += len(raw)
-		if len(page.Entries) == api.MaxLedgerPage || size > api.MaxLedgerPageSize && len(page.Entries) > 0 {
+		if full(page, size) {
 			page.More = true
 			break
 		}
 		page.Entries, page.Objects = append(page.Entries, raw), append(page.Objects, objects...)
 	}
 	return page, nil
+}
+
+// full reports whether a page has no room for one more entry, which makes it as
+// large as that. The first entry always has.
+func full(page api.LedgerPage, size int) bool {
+	return len(page.Entries) == api.MaxLedgerPage || size > api.MaxLedgerPageSize && len(page.Entries) > 0
 }
 
 // objects returns what an entry names and the page does not hold yet.

@@ -26,6 +26,7 @@ type Limits struct {
 	LookupsPerAddress int64 // recovery boxes of one address
 	EnrolmentsPerHour int64 // of one account
 	EntriesPerDay     int64 // of one ledger; the oldest recovery method has as many for itself
+	AnchorsPerHour    int64 // requests of one account that leave anchors
 
 	LoginFor     time.Duration // between the two messages of a login
 	NonceFor     time.Duration
@@ -38,8 +39,8 @@ type Limits struct {
 func DefaultLimits() Limits {
 	return Limits{
 		GuessesPerName: 10, GuessesPerAddress: 60, LookupsPerAddress: 60, EnrolmentsPerHour: 10,
-		EntriesPerDay: 500,
-		LoginFor:      2 * time.Minute, NonceFor: 5 * time.Minute, EnrolFor: 15 * time.Minute,
+		EntriesPerDay: 500, AnchorsPerHour: 60,
+		LoginFor: 2 * time.Minute, NonceFor: 5 * time.Minute, EnrolFor: 15 * time.Minute,
 		EnrolSession: 30 * time.Minute, Session: 24 * time.Hour,
 	}
 }

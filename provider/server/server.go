@@ -17,7 +17,9 @@ import (
 
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/api"
+	"github.com/solekey/solekey/protocol/directory"
 	"github.com/solekey/solekey/provider/accounts"
+	"github.com/solekey/solekey/provider/sequencer"
 	"github.com/solekey/solekey/provider/vaults"
 )
 
@@ -25,9 +27,12 @@ import (
 type Config struct {
 	Accounts *accounts.Service
 	Vaults   *vaults.Service
-	Info     api.Server
-	Log      *slog.Logger
-	Metrics  *Metrics // nil: none
+	// Directory is the public log; Worlds are all that devices joined, newest first.
+	Directory *sequencer.Service
+	Worlds    []*directory.World
+	Info      api.Server
+	Log       *slog.Logger
+	Metrics   *Metrics // nil: none
 	// Uploads is how many packs are taken in at once; each needs a buffer of its size.
 	Uploads int
 }
@@ -35,8 +40,10 @@ type Config struct {
 // Server answers requests. It is safe for concurrent use.
 type Server struct {
 	Config
-	uploads chan struct{}
-	stop    context.Context // done when long waits are to end
+	uploads   chan struct{}
+	stop      context.Context // done when long waits are to end
+	strangers *throttle       // look-ups without a session, by address
+	askers    *throttle       // look-ups with one, by account
 }
 
 // New returns the handler of every path. Long waits end when stop is done.
@@ -44,7 +51,10 @@ func New(stop context.Context, config Config) http.Handler {
 	if config.Uploads <= 0 {
 		config.Uploads = 16
 	}
-	s := &Server{Config: config, uploads: make(chan struct{}, config.Uploads), stop: stop}
+	s := &Server{
+		Config: config, uploads: make(chan struct{}, config.Uploads), stop: stop,
+		strangers: newThrottle(30*time.Second, 60), askers: newThrottle(100*time.Millisecond, 600),
+	}
 	mux := http.NewServeMux()
 	for _, r := range s.routes() {
 		mux.Handle(r.pattern, s.answer(r))
@@ -71,6 +81,13 @@ func (s *Server) routes() []route {
 		{"POST /v1/sessions", s.openSession},
 		{"DELETE /v1/sessions/current", s.signedIn(s.closeSession)},
 		{"GET /v1/recovery/{locator}", s.recoveryBox},
+		{"GET /v1/world", s.world},
+		{"GET /v1/world/{world}", s.worldOf},
+		{"GET /v1/directory", s.lookup},
+		{"GET /v1/directory/ledger", s.signedIn(s.contact)},
+		{"POST /v1/directory/anchors", s.signedIn(s.anchors)},
+		{"GET /v1/log/checkpoint", s.checkpoint},
+		{"GET /v1/log/tile/{tile...}", s.tile},
 		{"POST /v1/enrolments", s.signedIn(s.beginEnrolment)},
 		{"GET /v1/enrolments", s.signedIn(s.enrolments)},
 		{"GET /v1/enrolments/{id}", s.signedIn(s.enrolment)},
@@ -80,6 +97,7 @@ func (s *Server) routes() []route {
 		{"GET " + account, s.signedIn(s.account)},
 		{"GET " + account + "/ledger", s.signedIn(s.ledger)},
 		{"POST " + account + "/ledger", s.signedIn(s.appendLedger)},
+		{"POST " + account + "/anchors", s.signedIn(s.leaveAnchors)},
 		{"GET " + vault + "/head", s.inVault(s.head)},
 		{"GET " + vault + "/snapshots", s.inVault(s.snapshots)},
 		{"POST " + vault + "/snapshots", s.inVault(s.commitSnapshot)},

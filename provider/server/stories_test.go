@@ -27,7 +27,7 @@ func TestFromInviteToSecondDevice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	create := h.Create(invite, "ANNA")
+	create := w.create(h, invite, "ANNA")
 	create.Record = record
 	for range 2 { // the second time as after a lost answer
 		ask[api.Created](w, "POST", api.PathAccounts, "", create, 201)

@@ -39,6 +39,7 @@ type world struct {
 	http   *httptest.Server
 	people *accounts.Service
 	store  *records.Store
+	public *publicLog
 	stop   context.CancelFunc
 	log    *buffer
 
@@ -93,20 +94,23 @@ func newWorld(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	s := w.store
+	w.public = newPublicLog(t, w.store, w.clock)
 	limits := accounts.DefaultLimits()
 	limits.GuessesPerAddress = 10_000
 	w.people, err = accounts.New(accounts.Config{
-		Stores: accounts.Stores{Invites: s, Accounts: s, Ledgers: s, Logins: s, Sessions: s, Enrolments: s},
+		Stores:    accounts.Stores{Invites: s, Accounts: s, Ledgers: s, Logins: s, Sessions: s, Enrolments: s},
+		Directory: w.public, Signer: w.public.signer,
 		Secret: secret, Server: "pin:00", Limits: limits, Clock: w.clock,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	packs := vaults.New(vaults.Config{Ledgers: w.people, Chains: s, Index: s, Packs: s, Retention: retention, Clock: w.clock})
+	packs := vaults.New(vaults.Config{Ledgers: w.people, Chains: s, Index: s, Packs: s, Signer: w.public.signer, Retention: retention, Clock: w.clock})
 	stop, cancel := context.WithCancel(ctx)
 	w.stop = cancel
 	w.http = httptest.NewUnstartedServer(server.New(stop, server.Config{
 		Accounts: w.people, Vaults: packs, Metrics: server.NewMetrics(s.Totals),
+		Directory: w.public.Service, Worlds: w.public.Worlds,
 		Log:  slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Info: api.Server{Program: "solekeyd", API: []int{1}, RetentionDays: 30, MaxPack: api.MaxPack, OpaqueServerPublic: secret.Public()},
 	}))
@@ -200,7 +204,7 @@ func (w *world) invite() string {
 func (w *world) join(name string) *accountstest.Holder {
 	w.t.Helper()
 	h := accountstest.NewHolder(w.t)
-	created := ask[api.Created](w, "POST", api.PathAccounts, "", h.Create(w.invite(), name), 201)
+	created := ask[api.Created](w, "POST", api.PathAccounts, "", w.create(h, w.invite(), name), 201)
 	if created.Account != h.Account() {
 		w.t.Fatalf("account %s, want %s", created.Account, h.Account())
 	}

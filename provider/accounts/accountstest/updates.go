@@ -116,6 +116,9 @@ func (h *Holder) update() (update, opening []byte) {
 	return (&directory.Entry{Update: u}).Bytes(), o.Bytes()
 }
 
+// Secret returns what the holder derives keys for the log from.
+func (h *Holder) Secret() *keys.Secret { return h.secret }
+
 // UpdateSecret returns what signs a version of the holder's name.
 func (h *Holder) UpdateSecret(version uint64) *directory.UpdateSecret {
 	return directory.DeriveUpdateSecret(h.secret, h.Account(), version)
