@@ -82,7 +82,9 @@ func TestDump(t *testing.T) {
 			build(t, source)
 			w := newRestoreWorld(t)
 			w.backup(source)
-			for _, file := range leaves(t, source, "") {
+			all := leaves(t, source, "")
+			for i := 0; i < len(all); i += 1 + len(all)/200 {
+				file := all[i]
 				info, err := os.Lstat(filepath.Join(source, file))
 				check(t, err)
 				e, err := w.browser.Entry(t.Context(), w.shot, []byte(source+"/"+file))

@@ -43,11 +43,11 @@ func someFiles(t *testing.T) (dir string, count int) {
 	for i := range 40 {
 		put(t, dir, fmt.Sprintf("small/%d/%d", i%4, i), noise(uint64(i), 3000))
 	}
-	for i := range 8 {
+	for i := range 5 {
 		put(t, dir, fmt.Sprintf("large/%d", i), noise(uint64(100+i), 6<<20))
 	}
 	check(t, os.Link(filepath.Join(dir, "large/3"), filepath.Join(dir, "large/3 too")))
-	return dir, 49
+	return dir, 46
 }
 
 // TestRestoreDamaged damages each pack in turn. What lies in it is told and not

@@ -56,7 +56,7 @@ var trees = map[string]func(t testing.TB, dir string){
 		sparse(t, filepath.Join(dir, "many"), 64<<20, 0, 1<<20, 2<<20, 3<<20, 5<<20, 8<<20, 13<<20, 21<<20, 34<<20, 55<<20)
 	},
 	"large": func(t testing.TB, dir string) {
-		put(t, dir, "a list of chunks", noise(2, 60<<20))
+		put(t, dir, "a list of chunks", noise(2, 48<<20))
 		put(t, dir, "zeros", make([]byte, 12<<20))
 		put(t, dir, "some", noise(3, 5<<20))
 	},
