@@ -4,6 +4,8 @@
 package directory
 
 import (
+	"bytes"
+
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/canonical"
 	"github.com/solekey/solekey/protocol/vrf"
@@ -164,6 +166,12 @@ func known(raw []byte) error {
 		return protocol.Errorf(protocol.KindUnsupported, "parse log entry: kind %d is not known here", kind)
 	}
 	return nil
+}
+
+// LooksLikeRoot reports whether an entry is a Root, if it is an entry at all. It
+// costs nothing; nothing has been checked.
+func LooksLikeRoot(raw []byte) bool {
+	return bytes.HasPrefix(raw, []byte{0xa2, 1, protocol.FormatVersion, 2, 0xa1, 6})
 }
 
 // Bytes returns the encoding.

@@ -53,6 +53,9 @@ func TestEntriesOfEachKind(t *testing.T) {
 		if err := again.VerifySignature(simHash("other log", 0)); signed != (protocol.KindOf(err) == protocol.KindUntrusted) {
 			t.Errorf("%s in another log: %v", e.Kind(), err)
 		}
+		if LooksLikeRoot(raw) != (e.Root != nil) || LooksLikeRoot(raw[:5]) {
+			t.Errorf("%s looks like something else", e.Kind())
+		}
 		words[e.Kind()] = true
 	}
 	if len(words) != kindCount {

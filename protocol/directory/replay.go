@@ -95,6 +95,10 @@ func (r *Replay) Roots() (names, anchors protocol.Hash) { return r.now.Names, r.
 // Origin returns the log's first entry, nil before it.
 func (r *Replay) Origin() *Origin { return r.now.Origin }
 
+// Tiles returns the trees that Roots states, for NewTree: those that the caller has
+// not taken yet, and the store's. It is good until the next call that changes r.
+func (r *Replay) Tiles() NodeStore { return r.tiles }
+
 // Counts returns how many entries of each kind there are.
 func (r *Replay) Counts() Counts { return r.now.Counts }
 
