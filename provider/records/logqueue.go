@@ -143,12 +143,20 @@ func (s *Store) waiting(ctx context.Context, query string, args ...any) ([]seque
 }
 
 // Reject takes what breaks a rule out of the queue, and keeps it aside.
-func (s *Store) Reject(ctx context.Context, w sequencer.Waiting, reason string) error {
+func (s *Store) Reject(ctx context.Context, after sequencer.Head, w sequencer.Waiting, reason string) error {
 	return s.change(ctx, func(tx *sql.Tx) error {
+		var stands int
+		err := one(ctx, tx, "log", `SELECT count(*) FROM log WHERE size = $1 AND batch = $2`, []any{after.Size, after.Batch[:]}, &stands)
+		if err != nil {
+			return err
+		}
+		if stands == 0 {
+			return protocol.Errorf(protocol.KindConflict, "the log has grown meanwhile")
+		}
 		if _, err := exec(ctx, tx, `DELETE FROM log_queue WHERE leaf = $1`, w.Leaf[:]); err != nil {
 			return err
 		}
-		_, err := exec(ctx, tx, `INSERT INTO log_rejected (leaf, received, entry, reason) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
+		_, err = exec(ctx, tx, `INSERT INTO log_rejected (leaf, received, entry, reason) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
 			w.Leaf[:], int64(w.Received), w.Entry, reason)
 		return err
 	})

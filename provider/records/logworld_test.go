@@ -144,28 +144,6 @@ func (w *world) version(name string) uint64 {
 	return leaf.Version
 }
 
-// state returns what the tables say of a name's versions: how many, and how many
-// of them have a place.
-func (w *world) versions(name string) (all, placed int) {
-	w.t.Helper()
-	index, err := w.log.Index(name)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	list, err := w.store.Versions(ctx, index, 1, 1<<40)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	for _, v := range list {
-		if v.Position >= 0 {
-			placed++
-		}
-		if len(v.Opening) == 0 {
-			w.t.Errorf("version %d of %s has no opening", v.Number, name)
-		}
-	}
-	return len(list), placed
-}
 
 // TestLogFromEndToEnd opens accounts, appends, integrates, publishes and looks up.
 func TestLogFromEndToEnd(t *testing.T) {

@@ -77,11 +77,14 @@ func (s *Service) take(ctx context.Context, raw []byte) error {
 	if err != nil {
 		return err
 	}
-	if b.End() <= s.head.Size {
-		s.replay = nil // another process was faster
-		return protocol.Errorf(protocol.KindConflict, "the log has grown meanwhile")
-	}
 	if b.Log != s.key.ID() || b.From != s.head.Size || b.Prev != s.head.Batch {
+		before := s.head.Batch
+		if err := s.reload(ctx); err != nil {
+			return err
+		}
+		if s.head.Batch != before {
+			return protocol.Errorf(protocol.KindConflict, "the log has grown meanwhile")
+		}
 		return protocol.Errorf(protocol.KindUntrusted, "the batch at %d does not follow the log, which stands at %d", b.From, s.head.Size)
 	}
 	if err := s.replay.Entries(ctx, b.Entries); err != nil {
@@ -107,6 +110,7 @@ func (s *Service) batch(ctx context.Context) (bool, error) {
 	}
 	due := s.now() >= s.replay.Time()+protocol.Time(s.Heartbeat)
 	if len(w.list) == 0 && !due {
+		s.nextAnchors = max(s.nextAnchors, w.anchors)
 		return false, nil
 	}
 	entries := make([][]byte, 0, len(w.list)+1)
@@ -117,28 +121,42 @@ func (s *Service) batch(ctx context.Context) (bool, error) {
 		}
 		entries = append(entries, root.Bytes())
 	}
-	lead := len(entries)
+	before, lead := s.head, uint64(len(entries))
 	for _, one := range w.list {
 		entries = append(entries, one.Entry)
 	}
 	err = s.next(ctx, entries, w.time)
 	var breach *directory.Breach
-	if errors.As(err, &breach) && breach.Position >= s.head.Size+uint64(lead) {
-		if at := breach.Position - s.head.Size - uint64(lead); at < uint64(len(w.list)) {
-			return true, s.reject(ctx, w.list[at], breach)
+	if errors.As(err, &breach) {
+		if at := breach.Position - before.Size - lead; at < uint64(len(w.list)) {
+			err = s.reject(ctx, before, w.list[at], breach)
+			return err == nil, again(err)
 		}
 	}
-	if err != nil {
-		return protocol.KindOf(err) == protocol.KindConflict, err
+	if err == nil && w.anchors > 0 {
+		s.nextAnchors = w.anchors
 	}
-	return w.more, nil
+	return w.more, again(err)
+}
+
+// again takes an error away that says that another process was faster: the next
+// call begins where that one left the log.
+func again(err error) error {
+	if protocol.KindOf(err) == protocol.KindConflict {
+		return nil
+	}
+	return err
 }
 
 // reject puts aside what breaks a rule: something that should not have been
-// acknowledged, which must not stop everybody else.
-func (s *Service) reject(ctx context.Context, w Waiting, breach *directory.Breach) error {
+// acknowledged, which must not stop everybody else. Where the log has moved since
+// it was read, nothing is broken: another process integrated the entry.
+func (s *Service) reject(ctx context.Context, after Head, w Waiting, breach *directory.Breach) error {
+	if err := s.Store.Reject(ctx, after, w, breach.Error()); err != nil {
+		return err
+	}
 	s.Logger.Error("an entry that was acknowledged breaks a rule of the log", "leaf", w.Leaf, "rule", breach.Error())
-	return s.Store.Reject(ctx, w, breach.Error())
+	return nil
 }
 
 // collected is what the next batch is made of.
@@ -147,6 +165,8 @@ type collected struct {
 	more  bool          // there is more that waits
 	early bool          // a root has to come first: the log's time is behind what an anchor needs
 	time  protocol.Time // of the root
+
+	anchors protocol.Time // when anchors are due next, where all that were due are among these
 }
 
 // collect reads what waits: first what is not an anchor, in the order of its
@@ -173,7 +193,7 @@ func (s *Service) collect(ctx context.Context) (collected, error) {
 	}
 	cut = fitting(anchors, MaxBatchEntries-len(c.list), MaxBatchSize/4)
 	if c.more = cut < len(anchors); !c.more {
-		s.nextAnchors = s.anchorsAfter(s.now())
+		c.anchors = s.anchorsAfter(s.now())
 	}
 	for _, a := range anchors[:cut] {
 		entry, err := directory.ParseEntry(a.Entry)

@@ -118,13 +118,13 @@ func (c *crowd) askAll(ctx context.Context) error {
 // answered notes that a witness spoke, and returns an error where it knows more
 // than the log.
 func (c *crowd) answered(w *witness, err error, size uint64, first bool) error {
-	var ahead *aheadError
+	var dispute *disputeError
 	var other *refusedError
 	switch {
-	case errors.As(err, &ahead) && ahead.size > size:
-		ahead.ours = size
-		return ahead
-	case err == nil, ahead != nil:
+	case errors.As(err, &dispute) && (dispute.forked || dispute.theirs > size):
+		dispute.ours = size
+		return dispute
+	case err == nil, dispute != nil:
 	case errors.As(err, &other) && (other.status == http.StatusNotFound || first):
 		// It does not know the log, or does not cosign an empty one.
 	default:
@@ -245,6 +245,9 @@ func (c *crowd) gather(ctx context.Context, note Note) error {
 			return err
 		}
 	}
+	if err := c.s.Refusal(ctx); err != nil {
+		return err
+	}
 	if failed == nil {
 		failed = errors.New("the worlds demand more than there are")
 	}
@@ -255,9 +258,9 @@ func (c *crowd) gather(ctx context.Context, note Note) error {
 // cosignatures are gathered for, and publishes what that is enough for.
 func (c *crowd) ask(ctx context.Context, w *witness, note Note) error {
 	line, err := w.cosign(ctx, note.Note, note.Size, c.s.consistency(note.Size))
-	var ahead *aheadError
-	if errors.As(err, &ahead) {
-		return c.ahead(ctx, ahead)
+	var dispute *disputeError
+	if errors.As(err, &dispute) {
+		return c.settle(ctx, dispute)
 	}
 	if err != nil {
 		return err
@@ -281,14 +284,14 @@ func (c *crowd) add(size uint64, line []byte) error {
 	return err
 }
 
-// ahead looks whether the log has grown meanwhile, in another process; where it has
-// not, this is an older copy of it.
-func (c *crowd) ahead(ctx context.Context, e *aheadError) error {
+// settle looks whether the log has grown meanwhile, in another process; where that
+// does not explain what a witness says, the log stops.
+func (c *crowd) settle(ctx context.Context, e *disputeError) error {
 	head, err := c.s.Store.LogHead(ctx, c.s.key.ID())
 	if err != nil {
 		return err
 	}
-	if e.size <= head.Size {
+	if !e.forked && e.theirs <= head.Size {
 		return nil
 	}
 	e.ours = head.Size

@@ -97,19 +97,27 @@ func Open(ctx context.Context, c Config) (*Service, error) {
 	}
 	s.crowd = newCrowd(s)
 	s.nextAnchors = s.anchorsAfter(s.now())
+	if err := s.begin(ctx); err != nil {
+		return nil, err
+	}
+	if s.crowd.needed() {
+		return s, nil
+	}
+	return s, s.crowd.prove(ctx) // with nobody to ask there is nothing to wait for
+}
+
+// begin brings the log to where its journal is, or writes its first entries.
+func (s *Service) begin(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.reload(ctx); err != nil {
-		return nil, err
+		return err
 	}
-	if err := s.catchUp(ctx); err != nil {
-		return nil, err
+	if err := s.catchUp(ctx); err != nil || s.head.Size > 0 {
+		return err
 	}
-	if s.head.Size > 0 {
-		return s, nil
-	}
-	origin := directory.Entry{Origin: &directory.Origin{VRF: c.VRF.Public(), Statement: directory.Key(c.Worlds[0].Statements())}}
-	return s, s.next(ctx, [][]byte{origin.Bytes()}, s.now())
+	origin := directory.Entry{Origin: &directory.Origin{VRF: s.VRF.Public(), Statement: directory.Key(s.Worlds[0].Statements())}}
+	return s.next(ctx, [][]byte{origin.Bytes()}, s.now())
 }
 
 func (s *Service) now() protocol.Time { return protocol.TimeOf(s.Clock()) }

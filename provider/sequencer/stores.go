@@ -76,8 +76,9 @@ type QueueStore interface {
 	Waiting(ctx context.Context, limit int) ([]Waiting, error)
 	// WaitingAnchors is Waiting of anchors received up to the moment, by index.
 	WaitingAnchors(ctx context.Context, until protocol.Time, limit int) ([]Waiting, error)
-	// Reject takes an entry that breaks the log's rules out of the queue.
-	Reject(ctx context.Context, w Waiting, reason string) error
+	// Reject takes an entry that breaks the log's rules after the head out of the
+	// queue. protocol.KindConflict where the log stands elsewhere.
+	Reject(ctx context.Context, after Head, w Waiting, reason string) error
 	// AddAnchors puts anchors durably into the queue and keeps their boxes. The
 	// same again is nil; protocol.KindExists where an index is taken.
 	AddAnchors(ctx context.Context, account protocol.AccountID, anchors []Anchor, at protocol.Time) error

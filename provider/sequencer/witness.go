@@ -39,16 +39,22 @@ type WitnessStatus struct {
 	Error    string        // of the last request; empty where it went well
 }
 
-// aheadError says that a witness knows a larger log than the one that asks.
-type aheadError struct {
-	name string
-	size uint64
-	ours uint64
+// disputeError says that a witness has seen more of the log than there is, or
+// another past of it. Either says that what is here is an older copy, or that two
+// servers write one log.
+type disputeError struct {
+	name   string
+	theirs uint64
+	ours   uint64
+	forked bool
 }
 
 // Error says what the witness has seen.
-func (e *aheadError) Error() string {
-	return fmt.Sprintf("witness %s has seen this log with %d entries, and here it has %d: this is an older copy", e.name, e.size, e.ours)
+func (e *disputeError) Error() string {
+	if e.forked {
+		return fmt.Sprintf("witness %s has seen this log with another past than the one here: this is an older copy that went on, or two servers write one log", e.name)
+	}
+	return fmt.Sprintf("witness %s has seen this log with %d entries, and here it has %d: this is an older copy", e.name, e.theirs, e.ours)
 }
 
 // refusedError is an answer that is neither a cosignature nor another size.
@@ -67,7 +73,7 @@ type prover func(ctx context.Context, old uint64) ([]protocol.Hash, error)
 
 // cosign asks for a cosignature of a note of this size and returns its line. A
 // witness that says it is at another size is asked once more from there; where
-// that is more than there is, the error is an *aheadError.
+// that is more than there is, or it knows another past, the error is a *disputeError.
 func (w *witness) cosign(ctx context.Context, note []byte, size uint64, prove prover) ([]byte, error) {
 	if !w.busy.TryLock() {
 		return nil, protocol.Errorf(protocol.KindBusy, "witness %s has not answered the question before", w.key.Name())
@@ -103,6 +109,8 @@ func (w *witness) ask(ctx context.Context, note []byte, size uint64, prove prove
 				w.size = size
 			}
 			return line, at, err
+		case status == http.StatusUnprocessableEntity:
+			return nil, 0, &disputeError{name: w.key.Name(), theirs: old, ours: size, forked: true}
 		case status != http.StatusConflict:
 			return nil, 0, &refusedError{status, firstLine(answer)}
 		}
@@ -110,10 +118,12 @@ func (w *witness) ask(ctx context.Context, note []byte, size uint64, prove prove
 		if err != nil {
 			return nil, 0, &refusedError{status, firstLine(answer)}
 		}
-		if theirs > size {
-			return nil, 0, &aheadError{w.key.Name(), theirs, size}
-		}
-		if again || theirs == old {
+		switch {
+		case theirs > size:
+			return nil, 0, &disputeError{name: w.key.Name(), theirs: theirs, ours: size}
+		case theirs == old && old == size: // its root differs
+			return nil, 0, &disputeError{name: w.key.Name(), theirs: theirs, ours: size, forked: true}
+		case again || theirs == old:
 			return nil, 0, &refusedError{status, "it says that it is at another size, and then not"}
 		}
 		old, w.size = theirs, theirs

@@ -1,0 +1,249 @@
+// SPDX-FileCopyrightText: The Solekey authors
+// SPDX-License-Identifier: Apache-2.0
+
+package records
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/solekey/solekey/protocol"
+	"github.com/solekey/solekey/protocol/directory"
+	"github.com/solekey/solekey/protocol/keys"
+	"github.com/solekey/solekey/protocol/tlog"
+	"github.com/solekey/solekey/provider/accounts/accountstest"
+	"github.com/solekey/solekey/provider/sequencer"
+	"github.com/solekey/solekey/test/faults"
+)
+
+// fill makes the log nearly long enough for its first full tiles, with
+// statements of policy.
+func (w *world) fill(upTo uint64) {
+	w.t.Helper()
+	st, err := w.log.Status(ctx)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var prev protocol.Hash
+	for n := uint64(1); st.Size+n < upTo; n++ {
+		raw := (&directory.Entry{Policy: &directory.Policy{Number: n, Prev: prev, Statement: fmt.Sprint("statement ", n)}}).Bytes()
+		prev = tlog.LeafHash(raw)
+		if err := w.store.Submit(ctx, raw, nil, 1); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	w.integrate()
+}
+
+// grow appends to a ledger.
+func (w *world) grow(h *accountstest.Holder) {
+	w.t.Helper()
+	_, request := h.AddWriter()
+	if _, err := w.people.Append(ctx, session(h, h.Owner), request); err != nil {
+		w.t.Fatalf("append: %v", err)
+	}
+}
+
+// leave leaves an anchor of the day.
+func (w *world) leave(h *accountstest.Holder, secret *keys.Secret, slot uint64) protocol.Hash {
+	w.t.Helper()
+	a, index := w.anchor(secret, slot)
+	if err := w.log.AddAnchors(ctx, h.Account(), []sequencer.Anchor{a}); err != nil {
+		w.t.Fatalf("leave anchor: %v", err)
+	}
+	return index
+}
+
+func (w *world) anchor(secret *keys.Secret, slot uint64) (sequencer.Anchor, protocol.Hash) {
+	key := directory.DeriveAnchorKey(secret, directory.DayOf(protocol.TimeOf(w.now)), slot)
+	box := fmt.Appendf(nil, "box %d", slot)
+	entry := directory.Entry{Anchor: directory.NewAnchor(w.keys.log.Public(), key, directory.AnchorBoxHash(box))}
+	return sequencer.Anchor{Entry: entry.Bytes(), Box: box}, key.Index()
+}
+
+// anchored looks anchors of the day up as a device does.
+func (w *world) anchored(h *accountstest.Holder, indexes ...protocol.Hash) (present int) {
+	w.t.Helper()
+	day := directory.DayOf(protocol.TimeOf(w.now))
+	answer, err := w.log.Anchors(ctx, h.Account(), sequencer.AnchorsQuestion{
+		Periods: []sequencer.AnchorPeriod{{Period: day, Indexes: indexes}},
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	view, err := w.worlds[0].Advance(nil, &answer.CheckpointPart)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var questions []directory.AnchorQuestion
+	for _, index := range indexes {
+		questions = append(questions, directory.AnchorQuestion{Period: day, Index: index})
+	}
+	found, err := w.worlds[0].VerifyAnchors(view, questions, answer)
+	if err != nil {
+		w.t.Fatalf("anchors: %v", err)
+	}
+	for _, f := range found {
+		if f.Present {
+			present++
+		}
+		if f.Present && f.Box == nil {
+			w.t.Error("an anchor's box is lost")
+		}
+	}
+	return present
+}
+
+// logBeginning is a log that was published, where a good deal waits: updates of two
+// names, an anchor, and enough to fill the first tiles.
+type logBeginning struct {
+	*world
+	anna, bert *accountstest.Holder
+	index      protocol.Hash
+}
+
+func newLogBeginning(t *testing.T) logBeginning {
+	b := logBeginning{world: newWorld(t)}
+	b.anna = b.join("anna")
+	b.fill(254)
+	b.publish()
+	b.bert = b.join("bert")
+	b.grow(b.anna)
+	b.index = b.leave(b.anna, keys.GenerateSecret(), 0)
+	return b
+}
+
+// TestIntegrationFaults breaks each step of an integration, in each way, and ends
+// the process in each way. The log that follows extends all that was published,
+// an auditor accepts it, and all that was acknowledged is in it, once.
+func TestIntegrationFaults(t *testing.T) {
+	b := newLogBeginning(t)
+	for _, mode := range faults.Modes() {
+		t.Run(mode.String(), func(t *testing.T) {
+			t.Parallel()
+			for step := 1; b.breakIntegration(t, step, mode); step++ {
+			}
+		})
+	}
+}
+
+func (b logBeginning) breakIntegration(t *testing.T, step int, mode faults.Mode) bool {
+	t.Helper()
+	w := b.world.copy(t)
+	defer func() { _ = w.db.Close() }()
+	w.now = w.now.Add(2 * time.Hour) // anchors are due
+	w.disk.Break(step, mode)
+	_, err := w.log.Integrate(ctx)
+	hit := w.disk.Hit()
+	e := ends()[step%len(ends())]
+	where := fmt.Sprintf("step %d, then %s", step, e.name)
+	if hit == (err == nil) {
+		t.Fatalf("%s: hit %v, and the error is %v", where, hit, err)
+	}
+	if step%3 == 0 { // the process goes on for a while, and takes more in
+		w.disk.Break(0, mode)
+		w.grow(b.bert.Copy())
+		w.integrate()
+		w.publish()
+	}
+	w.restart(e)
+	w.wantAll(b, where)
+	return hit
+}
+
+// wantAll demands that all that the beginning acknowledged is in the log, once.
+func (w *world) wantAll(b logBeginning, where string) {
+	w.t.Helper()
+	w.now = w.now.Add(time.Hour) // a new process waits for the next hour with anchors
+	w.integrate()
+	w.publish()
+	if a, c := w.version("anna"), w.version("bert"); a != 2 || c < 1 || w.anchored(b.anna, b.index) != 1 {
+		w.t.Errorf("%s: versions %d and %d, or no anchor", where, a, c)
+	}
+	st, err := w.log.Status(ctx)
+	if err != nil || st.Rejected != 0 || st.Waiting != 0 || st.Refusal != "" {
+		w.t.Errorf("%s: %+v, %v", where, st, err)
+	}
+	w.wantSound()
+	w.now = w.now.Add(time.Hour)
+	w.grow(b.anna.Copy())
+	w.integrate()
+	w.publish()
+	if a := w.version("anna"); a != 3 {
+		w.t.Errorf("%s: version %d after it went on", where, a)
+	}
+}
+
+// TestIntegrationCommits fails each transaction of an integration; the process
+// goes on, or a new one does.
+func TestIntegrationCommits(t *testing.T) {
+	b := newLogBeginning(t)
+	for n := 1; ; n++ {
+		w := b.world.copy(t)
+		w.now = w.now.Add(2 * time.Hour) // anchors are due
+		transactions := 0
+		w.store.testingOnlyBeforeCommit = func() error {
+			if transactions++; transactions == n {
+				return errors.New("the database is full")
+			}
+			return nil
+		}
+		_, err := w.log.Integrate(ctx)
+		w.store.testingOnlyBeforeCommit = nil
+		if transactions < n {
+			if n < 3 {
+				t.Errorf("an integration has %d transactions", transactions)
+			}
+			return
+		}
+		if err == nil {
+			t.Fatalf("transaction %d failed and nobody says so", n)
+		}
+		w.grow(b.bert.Copy()) // another batch would be another one now
+		w.restart(ends()[n%len(ends())])
+		w.wantAll(b, fmt.Sprint("transaction ", n))
+	}
+}
+
+// TestTwoProcesses integrates and publishes with two processes on one database
+// and one folder: there is one log.
+func TestTwoProcesses(t *testing.T) {
+	b := newLogBeginning(t)
+	w := b.world
+	other, err := sequencer.Open(ctx, w.logConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for round := range 6 {
+		w.grow([]*accountstest.Holder{b.anna, b.bert}[round%2])
+		done := make(chan error, 2)
+		for _, s := range []*sequencer.Service{w.log, other} {
+			go func() {
+				_, err := s.Integrate(ctx)
+				done <- err
+			}()
+		}
+		for range 2 {
+			if err := <-done; err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := other.Publish(ctx); err != nil {
+			t.Fatal(err)
+		}
+		w.publish()
+	}
+	w.integrate()
+	w.publish()
+	if a, c := w.version("anna"), w.version("bert"); a != 5 || c != 4 {
+		t.Errorf("versions %d, %d", a, c)
+	}
+	if st, err := w.log.Status(ctx); err != nil || st.Rejected > 0 {
+		t.Errorf("%+v, %v", st, err)
+	}
+	w.restart(ends()[3])
+	w.publish()
+	w.wantSound()
+}
