@@ -99,7 +99,7 @@ func (p *program) root() *cobra.Command {
 	root.PersistentFlags().BoolVar(&p.json, "json", false, "write JSON, one object a line")
 	root.AddCommand(
 		p.upCommand(), p.inviteCommand(), p.accountCommand(), p.quotaCommand(),
-		p.backupCommand(), p.restoreCommand(), p.doctorCommand(), p.versionCommand(), manPages().Command(),
+		p.backupCommand(), p.restoreCommand(), p.doctorCommand(), p.logCommand(), p.versionCommand(), manPages().Command(),
 	)
 	root.SetOut(p.out) // before the completion command takes it
 	root.SetErr(p.err)

@@ -168,6 +168,17 @@ func lockFolder(dir string) (*os.File, error) {
 	return f, nil
 }
 
+// serving reports whether a server has the folder now. It looks for the lock and
+// lets go at once.
+func serving(dir string) bool {
+	f, err := os.Open(filepath.Join(dir, lockName))
+	if err != nil {
+		return false
+	}
+	defer func() { _ = f.Close() }()
+	return errors.Is(syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB), syscall.EWOULDBLOCK)
+}
+
 func (s *site) accounts(config accounts.Config) (*accounts.Service, error) {
 	r := s.records
 	config.Stores = accounts.Stores{Invites: r, Accounts: r, Ledgers: r, Logins: r, Sessions: r, Enrolments: r}

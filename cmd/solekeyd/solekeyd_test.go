@@ -105,7 +105,12 @@ func (r *running) post(path, token string, body any) (int, []byte) {
 	if !ok {
 		raw, _ = json.Marshal(body) // types of package api always encode
 	}
-	request, err := http.NewRequest(http.MethodPost, "https://"+r.event("action", "serving")["listen"].(string)+path, bytes.NewReader(raw))
+	return r.do(http.MethodPost, path, token, raw)
+}
+
+func (r *running) do(method, path, token string, raw []byte) (int, []byte) {
+	r.t.Helper()
+	request, err := http.NewRequest(method, "https://"+r.event("action", "serving")["listen"].(string)+path, bytes.NewReader(raw))
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -132,6 +137,11 @@ func (r *running) post(path, token string, body any) (int, []byte) {
 func (r *running) join(invite, name string) *accountstest.Holder {
 	r.t.Helper()
 	h := accountstest.NewHolder(r.t)
+	world, found := r.look(name)
+	if found.Present() {
+		r.t.Fatalf("%s is there before anybody joined", name)
+	}
+	h.Enter(world.Log(), found.Index())
 	if status, body := r.post(api.PathAccounts, "", h.Create(invite, name)); status != http.StatusCreated {
 		r.t.Fatalf("open account: %d: %s", status, body)
 	}

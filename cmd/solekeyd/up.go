@@ -101,20 +101,26 @@ func (p *program) up(ctx context.Context, f upFlags) (err error) {
 	if err := s.saveSettings(settings{Host: host}); err != nil {
 		return err
 	}
-	people, err := s.accounts(accounts.Config{Server: s.serverName(host), Quota: quota, Clock: wallClock})
-	if err != nil {
-		return err
-	}
-	r := s.records
-	packs := vaults.New(vaults.Config{
-		Ledgers: people, Chains: r, Index: r, Packs: r,
-		Retention: time.Duration(f.retention) * 24 * time.Hour, Clock: wallClock,
-	})
 	level := slog.LevelInfo
 	if f.verbose {
 		level = slog.LevelDebug
 	}
 	logger := slog.New(slog.NewTextHandler(p.err, &slog.HandlerOptions{Level: level}))
+	public, err := s.openLog(ctx, logger)
+	if err != nil {
+		return err
+	}
+	people, err := s.accounts(accounts.Config{
+		Directory: public, Signer: public.signer, Server: s.serverName(host), Quota: quota, Clock: wallClock,
+	})
+	if err != nil {
+		return err
+	}
+	r := s.records
+	packs := vaults.New(vaults.Config{
+		Ledgers: people, Chains: r, Index: r, Packs: r, Signer: public.signer,
+		Retention: time.Duration(f.retention) * 24 * time.Hour, Clock: wallClock,
+	})
 	measured := server.NewMetrics(r.Totals)
 	stop, stopped := context.WithCancel(context.Background())
 	var tending sync.WaitGroup
@@ -122,6 +128,7 @@ func (p *program) up(ctx context.Context, f upFlags) (err error) {
 	defer stopped()
 	handler := server.New(stop, server.Config{
 		Accounts: people, Vaults: packs, Log: logger, Metrics: measured,
+		Directory: public.Service, Worlds: s.worlds.parsed,
 		Info: api.Server{
 			Program: "solekeyd", API: []int{api.Version}, Name: f.name, OpaqueServerPublic: s.keys.login.Public(),
 			RetentionDays: f.retention, MaxPack: api.MaxPack,
@@ -131,18 +138,19 @@ func (p *program) up(ctx context.Context, f upFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	public := &http.Server{
+	door := &http.Server{
 		Handler: handler, TLSConfig: tlsConfig(certificate),
 		ErrorLog: log.New(discardAddresses{logger}, "", 0),
 	}
-	server.Harden(public)
-	defer func() { _ = public.Close() }()
+	server.Harden(door)
+	defer func() { _ = door.Close() }()
 	failed := make(chan error, 2)
-	go func() { failed <- public.ServeTLS(listener, "", "") }()
+	go func() { failed <- door.ServeTLS(listener, "", "") }()
 	private, err := p.serveMetrics(f.metrics, measured, failed)
 	if err != nil {
 		return err
 	}
+	tending.Go(func() { public.Run(stop) })
 	tending.Go(func() { s.tend(stop, people, logger, f.backups) })
 	if err := p.welcome(ctx, s, people, welcome{host: host, listening: listener.Addr(), found: found, metrics: private}); err != nil {
 		return err
@@ -155,8 +163,8 @@ func (p *program) up(ctx context.Context, f upFlags) (err error) {
 	stopped()
 	closing, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	if shut := public.Shutdown(closing); shut != nil {
-		err = errors.Join(err, public.Close())
+	if shut := door.Shutdown(closing); shut != nil {
+		err = errors.Join(err, door.Close())
 	}
 	return err
 }

@@ -40,6 +40,7 @@ func (p *program) welcome(ctx context.Context, s *site, people *accounts.Service
 			"The database had fallen behind the blob folder; taken in: %d accounts, %d ledger entries, %d snapshots, %d generations, %d packs.",
 			w.found.Accounts, w.found.Entries, w.found.Snapshots, w.found.Generations, w.found.Packs)
 	}
+	p.witnessed(s, w.host)
 	first, err := s.records.Empty(ctx)
 	if err != nil {
 		return err

@@ -95,7 +95,7 @@ func (w *worlds) policy(ctx context.Context, keys *logKeys, f witnessFlags) (str
 	}
 	var list, pinned []witness
 	for i, text := range slices.Concat(f.witnesses, f.auditing) {
-		one, known, err := w.find(ctx, text)
+		one, known, err := w.find(ctx, text, keys.log.Public().Origin())
 		if err != nil {
 			return "", nil, err
 		}
@@ -134,7 +134,7 @@ func readPolicy(path string, keys *logKeys) (string, error) {
 // find returns the witness that a flag names: "URL", or "KEY... URL" with its
 // keys. The keys behind a bare URL are those that were pinned, or what the witness
 // shows the first time. It reports whether it was pinned before.
-func (w *worlds) find(ctx context.Context, text string) (witness, bool, error) {
+func (w *worlds) find(ctx context.Context, text, origin string) (witness, bool, error) {
 	fields := strings.Fields(text)
 	if len(fields) == 0 || len(fields) > 1+maxOfWitness {
 		return witness{}, false, wrongWitness(text)
@@ -160,7 +160,7 @@ func (w *worlds) find(ctx context.Context, text string) (witness, bool, error) {
 	if len(one.Keys) > 0 {
 		return one, false, nil
 	}
-	one.Keys, one.Auditing, err = fetchKeys(ctx, one.URL)
+	one.Keys, one.Auditing, err = fetchKeys(ctx, one.URL, origin)
 	return one, false, err
 }
 
@@ -168,15 +168,15 @@ func wrongWitness(text string) error {
 	return protocol.Errorf(protocol.KindUsage, "--witness %q: want the witness's URL, or its keys and its URL with blanks between", text)
 }
 
-// fetchKeys asks a witness for its keys, the first time that it is named. Nothing
-// vouches for the answer but the way it comes: so it is printed and kept.
-func fetchKeys(ctx context.Context, at string) ([]string, bool, error) {
+// fetchKeys asks a witness for the keys that it cosigns a log with. Nothing
+// vouches for the answer but the way it comes: so the first one is printed and kept.
+func fetchKeys(ctx context.Context, at, origin string) ([]string, bool, error) {
 	unreachable := func(err error) error {
 		return protocol.Wrap(protocol.KindUnreachable, err, "the witness at %s does not show its keys; nothing was changed. Start without it, or name its keys as well: --witness 'KEY %s'", at, at)
 	}
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at+pathVKeys, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at+pathVKeys+"?origin="+url.QueryEscape(origin), nil)
 	if err != nil {
 		return nil, false, wrongWitness(at)
 	}

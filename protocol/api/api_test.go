@@ -337,7 +337,7 @@ func TestStatuses(t *testing.T) {
 		protocol.KindUsage: 400, protocol.KindWrongSecret: 401, protocol.KindDenied: 403, protocol.KindRemoved: 403,
 		protocol.KindNotFound: 404, protocol.KindConflict: 409, protocol.KindExists: 409, protocol.KindUntrusted: 422,
 		protocol.KindTooMany: 429, protocol.KindQuota: 507, protocol.KindFull: 507, protocol.KindInternal: 500, "nonsense": 500,
-		protocol.KindBusy: 503, protocol.KindUnsupported: 400, protocol.KindWaiting: 409,
+		protocol.KindBusy: 503, protocol.KindUnreachable: 503, protocol.KindUnsupported: 400, protocol.KindWaiting: 409,
 	} {
 		if got := api.Status(kind); got != want {
 			t.Errorf("%s travels under %d, want %d", kind, got, want)

@@ -53,7 +53,7 @@ func Status(kind protocol.Kind) int {
 		return statusUnprocessable
 	case protocol.KindTooMany:
 		return statusTooManyRequests
-	case protocol.KindBusy:
+	case protocol.KindBusy, protocol.KindUnreachable:
 		return statusUnavailable
 	case protocol.KindQuota, protocol.KindFull:
 		return statusInsufficientStorage

@@ -38,7 +38,7 @@ type Signer interface {
 // batch. Version and key are for the store to check, where it takes the batch in.
 func (s *Service) checkUpdate(name string, batch *Batch, update, opening []byte) error {
 	if s.Directory == nil {
-		return nil
+		return protocol.Errorf(protocol.KindInternal, "directory update: no public log is open here")
 	}
 	if len(update) > api.MaxUpdate || len(opening) > api.MaxOpening {
 		return protocol.Errorf(protocol.KindUsage, "directory update: the update or its opening is too large")
@@ -88,9 +88,6 @@ func matchUpdate(u *directory.Update, index protocol.Hash, batch *Batch) error {
 
 // receipt signs that the log will hold a batch's update. The batch is stored.
 func (s *Service) receipt(ctx context.Context, batch *Batch) ([]byte, error) {
-	if s.Directory == nil {
-		return nil, nil
-	}
 	entry, err := directory.ParseEntry(batch.Update)
 	if err != nil {
 		return nil, protocol.Wrap(protocol.KindInternal, err, "sign receipt")

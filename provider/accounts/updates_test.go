@@ -216,3 +216,14 @@ func TestStatementsOfLedgers(t *testing.T) {
 	_, err = w.Ledger(ctx, protocol.AccountID{9}, 0, q)
 	wantKind(t, "an unknown account", err, protocol.KindNotFound)
 }
+
+// TestWithoutDirectory: whoever looks after accounts beside the server opens none
+// and appends nothing.
+func TestWithoutDirectory(t *testing.T) {
+	w := newWorld(t)
+	h := w.join("anna", "")
+	w.Directory = nil
+	_, request := h.AddWriter()
+	_, err := w.Append(ctx, owner(h), request)
+	wantKind(t, "an append", err, protocol.KindInternal)
+}

@@ -51,19 +51,22 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, now: time.Unix(1_800_000_000, 0), holder: accountstest.NewHolder(t)}
 	clock := func() time.Time { return w.now }
 	s := records.New(db.Write, db.Read, blobtest.NewMemory())
+	dir := accountstest.NewDirectory(t)
+	signer := accountstest.NewSigner(dir.Log())
 	w.people, err = accounts.New(accounts.Config{
-		Stores: accounts.Stores{Invites: s, Accounts: s, Ledgers: s, Logins: s, Sessions: s, Enrolments: s},
+		Stores:    accounts.Stores{Invites: s, Accounts: s, Ledgers: s, Logins: s, Sessions: s, Enrolments: s},
+		Directory: dir, Signer: signer,
 		Secret: secret, Server: "pin:00", Limits: accounts.DefaultLimits(), Clock: clock,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.Service = vaults.New(vaults.Config{Ledgers: w.people, Chains: s, Index: s, Packs: s, Retention: retention, Clock: clock})
+	w.Service = vaults.New(vaults.Config{Ledgers: w.people, Chains: s, Index: s, Packs: s, Signer: signer, Retention: retention, Clock: clock})
 	invite, err := w.people.Invite(ctx, "localhost", api.Pin{}, protocol.Hash{2})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.people.Create(ctx, "192.0.2.1", w.holder.Create(invite.Code(), "anna")); err != nil {
+	if _, err := w.people.Create(ctx, "192.0.2.1", dir.Create(w.holder, invite.Code(), "anna")); err != nil {
 		t.Fatal(err)
 	}
 	return w
