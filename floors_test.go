@@ -30,9 +30,14 @@ var house = drawing{
 		"protocol/seal": 5, "protocol/api": 5, "protocol/evidence": 5,
 		// sealed
 		"device/keyring": 6, "device/tree": 6,
+		// watchers read logs
+		"watch/follow": 6,
 		// services
 		"device/state": 7, "device/client": 7, "device/files": 7,
 		"provider/accounts": 7, "provider/vaults": 7, "provider/statements": 7, "provider/sequencer": 7,
+		"watch/witness": 7,
+		// beliefs
+		"device/trust": 8,
 		// features
 		"device/backup": 9,
 		// assembly
@@ -107,7 +112,7 @@ var house = drawing{
 		"github.com/spf13/pflag":          {rooms: []string{"cmd"}},
 		"golang.org/x/term":               {rooms: []string{"cmd"}},
 		"rsc.io/qr":                       {rooms: []string{"cmd"}},
-		"golang.org/x/mod":                {rooms: []string{"protocol/tlog"}},
+		"golang.org/x/mod":                {rooms: []string{"protocol/tlog"}, tests: true},
 		"filippo.io/edwards25519":         {rooms: []string{"protocol/vrf"}},
 		"github.com/transparency-dev":     {tests: true},
 		"modernc.org/sqlite":              {rooms: []string{"storage/sqlite"}},

@@ -5,16 +5,22 @@ package tlog
 
 import (
 	"context"
+	"errors"
 
 	"github.com/solekey/solekey/protocol"
 )
+
+// ErrAnotherPast is what Entries wraps where the log of the checkpoint does not
+// begin with what the frontier stands for. That is proven: not the tiles are wrong,
+// but the log is not the one that was known.
+var ErrAnotherPast = errors.New("the log has another past")
 
 // Entries reads the entries from..to.Size-1 of a log and visits them in order. at
 // is the frontier of the log before from; it advances behind each entry whose
 // visit returned nil, so that after an error it says where to go on.
 //
 // No entry is visited that the checkpoint does not hold, and none if the log of the
-// checkpoint does not begin with what at stands for. Memory stays bounded by one
+// checkpoint does not begin with what at stands for (ErrAnotherPast). Memory stays bounded by one
 // bundle and a tile per level: the right edge of the tree is read first and must
 // give to.Root; each full bundle is hashed whole and its root held against level 1,
 // and each tile of hashes against the level above it, up to the edge.
@@ -31,7 +37,7 @@ func Entries(ctx context.Context, r TileReader, from uint64, to Checkpoint, at *
 		return err
 	}
 	if begin != at.Root() {
-		return protocol.Errorf(protocol.KindUntrusted, "the log of size %d does not begin with the %d entries that are known", to.Size, from)
+		return protocol.Errorf(protocol.KindUntrusted, "%w: at size %d it does not begin with the %d entries that are known", ErrAnotherPast, to.Size, from)
 	}
 	for from < to.Size {
 		entries, leaves, err := v.bundle(ctx, from/TileWidth)

@@ -5,6 +5,7 @@ package tlog_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 
@@ -155,6 +156,9 @@ func TestEntriesOfAnotherPast(t *testing.T) {
 			return nil
 		})
 		wantKind(t, fmt.Sprint("another past of size ", size), err, protocol.KindUntrusted)
+		if !errors.Is(err, tlog.ErrAnotherPast) {
+			t.Errorf("size %d: %v", size, err)
+		}
 	}
 	nothing := func(uint64, []byte) error { return nil }
 	var at tlog.Frontier

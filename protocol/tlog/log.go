@@ -56,6 +56,21 @@ func (k *LogKey) Verify(raw []byte) (Checkpoint, error) {
 	return k.verify(n)
 }
 
+// Bare returns a note that the log signed without all signatures but the log's
+// first: what is kept of it, or shown as evidence.
+func (k *LogKey) Bare(raw []byte) ([]byte, error) {
+	n, err := parseNote(raw)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := k.verify(n); err != nil {
+		return nil, err
+	}
+	l := line{name: k.vkey.name, id: k.vkey.id(), sig: n.by(k.vkey.name, k.vkey.id())[0]}
+	n.lines = []line{l}
+	return n.format()
+}
+
 func (k *LogKey) verify(n *parsedNote) (Checkpoint, error) {
 	c, err := parseBody(n.text)
 	if err != nil {

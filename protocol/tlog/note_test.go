@@ -239,6 +239,23 @@ func TestAttach(t *testing.T) {
 	wantKind(t, "too many bytes", err, protocol.KindUntrusted)
 }
 
+// TestBare leaves the log's own line.
+func TestBare(t *testing.T) {
+	l := tlogtest.New(t, "log.example")
+	c := grow(t, l, 9)
+	bare := l.Note(t, 0)
+	w := newWitness(t, "w.example", tlog.MLDSA44)
+	full := append(l.Note(t, 5e9, w), bare[len(c.Body())+1:]...)
+	got, err := l.Secret.Public().Bare(full)
+	if err != nil || !bytes.Equal(got, bare) {
+		t.Errorf("%s, %v", got, err)
+	}
+	_, err = l.Secret.Public().Bare(tlogtest.New(t, "log.example").Note(t, 0))
+	wantKind(t, "another key", err, protocol.KindUntrusted)
+	_, err = l.Secret.Public().Bare([]byte("no note"))
+	wantKind(t, "no note", err, protocol.KindUntrusted)
+}
+
 // TestCosignNeedsANote: to cosign what was not verified is our own bug.
 func TestCosignNeedsANote(t *testing.T) {
 	defer func() {

@@ -139,6 +139,26 @@ func RootAt(ctx context.Context, r TileReader, size uint64) (protocol.Hash, erro
 	return edgeRoot(edge), nil
 }
 
+// FrontierAt returns the frontier of the first size entries, from tiles of that
+// size. Tiles are believed.
+func FrontierAt(ctx context.Context, r TileReader, size uint64) (*Frontier, error) {
+	if size > MaxSize {
+		return nil, protocol.Errorf(protocol.KindNotFound, "a log has no %d entries", size)
+	}
+	f, reader := &Frontier{size: size}, &nodeReader{ctx: ctx, r: r, size: size}
+	for level := bits.Len64(size) - 1; level >= 0; level-- {
+		if size>>level&1 == 0 {
+			continue
+		}
+		h, err := reader.node(level, size>>(level+1)<<1)
+		if err != nil {
+			return nil, err
+		}
+		f.nodes = append(f.nodes, h)
+	}
+	return f, nil
+}
+
 // ProveInclusion returns the proof that the tree of this size holds the entry at
 // the index, for VerifyInclusion. Tiles are believed; a proof from wrong ones does
 // not verify.

@@ -25,7 +25,7 @@ const MaxEntrySize = 65535
 
 // Limits of what a tile holds in bytes.
 const (
-	maxHashTile   = TileWidth * hashSize
+	MaxHashTile   = TileWidth * hashSize
 	MaxBundle     = TileWidth * (2 + MaxEntrySize)
 	hashSize      = 32
 	maxTileLevel  = 63

@@ -133,11 +133,19 @@ func (l *Log) NoteOf(t testing.TB, c tlog.Checkpoint, at protocol.Time, witnesse
 // Checkpoint returns the newest note, signed by the log alone.
 func (l *Log) Checkpoint(context.Context) ([]byte, error) { return l.Secret.Sign(l.Head()), nil }
 
-// ReadTile returns a tile that was part of the log at some size.
+// ReadTile returns a tile of the log as it was at any size.
 func (l *Log) ReadTile(ctx context.Context, t tlog.Tile) ([]byte, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return store(l.tiles).ReadTile(ctx, t)
+}
+
+// Tile returns exactly this tile, if the log has it.
+func (l *Log) Tile(t tlog.Tile) ([]byte, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	data, ok := l.tiles[t]
+	return data, ok
 }
 
 // Set replaces a tile, or takes it away with nil.
@@ -154,13 +162,12 @@ func (l *Log) Set(tile tlog.Tile, data []byte) {
 // store reads what is in a map.
 type store map[tlog.Tile][]byte
 
-// ReadTile returns the tile, or its beginning out of the full one.
+// ReadTile returns the tile, or its beginning out of a wider one.
 func (s store) ReadTile(_ context.Context, t tlog.Tile) ([]byte, error) {
-	if data, ok := s[t]; ok {
-		return data, nil
-	}
-	if data, ok := s[t.Full()]; ok {
-		return t.Cut(data)
+	for wider := t; wider.Width <= tlog.TileWidth; wider.Width++ {
+		if data, ok := s[wider]; ok {
+			return t.Cut(data)
+		}
 	}
 	return nil, protocol.Errorf(protocol.KindNotFound, "the log has no tile %s", t.Path())
 }
