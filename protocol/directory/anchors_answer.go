@@ -100,7 +100,7 @@ type AnchorFound struct {
 // leaves a question out is protocol.KindUntrusted: there is no silence, only a
 // proof that something stands in the log or that nothing does.
 func (w *World) VerifyAnchors(v *View, asked []AnchorQuestion, a *AnchorsAnswer) ([]AnchorFound, error) {
-	if v.c.Origin != w.Log().Origin() {
+	if v.log != w.Log().ID() {
 		return nil, protocol.Errorf(protocol.KindInternal, "look up anchors: the view is of another log")
 	}
 	said := map[AnchorQuestion]AnchorFound{}

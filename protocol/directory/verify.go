@@ -45,6 +45,18 @@ func (f *Found) Leaf() (Leaf, bool) {
 // View returns the view that this was verified under.
 func (f *Found) View() *View { return f.view }
 
+// Shown returns what was found in the form in which it can be shown to anybody.
+func (f *Found) Shown() *Shown { s := *f.shown; return &s }
+
+// Entry returns the log's entry that made the newest version, nil where the name
+// is absent.
+func (f *Found) Entry() *Included {
+	if f.leaf == nil {
+		return nil
+	}
+	return &Included{Note: f.shown.Note, Position: f.leaf.Position, Entry: f.raw, Proof: f.proof}
+}
+
 // Head returns the account and the head of its ledger that the newest version
 // claims to open to: the ledger to fetch. It is not verified before Standing; pin
 // is what the device remembers, and gives the answer where nothing is newer.
@@ -79,7 +91,7 @@ func (w *World) VerifyName(v *View, name string, a *Answer) (*Found, error) {
 	if name == "" || len(name) > MaxName {
 		return nil, protocol.Errorf(protocol.KindUsage, "look up: a name has 1 to %d bytes", MaxName)
 	}
-	if v.c.Origin != w.Log().Origin() {
+	if v.log != w.Log().ID() {
 		return nil, protocol.Errorf(protocol.KindInternal, "look up: the view is of another log")
 	}
 	key := w.VRF()

@@ -26,6 +26,7 @@ const ClockSkew = protocol.Time(10 * time.Minute)
 // immutable and safe for concurrent use.
 type View struct {
 	f    viewFields
+	log  protocol.Hash // the log's identifier
 	c    tlog.Checkpoint
 	root Root
 }
@@ -119,7 +120,7 @@ func (w *World) ParseView(raw []byte) (*View, error) {
 	if err != nil {
 		return nil, protocol.Wrap(protocol.KindOf(err), err, "parse view")
 	}
-	return &View{f: f, c: c, root: *root}, nil
+	return &View{f: f, log: w.Log().ID(), c: c, root: *root}, nil
 }
 
 // Advance verifies a checkpoint and returns the view of it; old is what the device
@@ -149,7 +150,7 @@ func (w *World) follow(old *View, part *CheckpointPart) (*View, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &View{f: viewFields{Version: protocol.FormatVersion, Shown: shown}, c: c, root: *root}
+	v := &View{f: viewFields{Version: protocol.FormatVersion, Shown: shown}, log: w.Log().ID(), c: c, root: *root}
 	if old == nil {
 		v.f.Origin = Included{Note: part.Note, Entry: part.Origin, Proof: part.OriginProof}
 		return v, w.begins(v)
@@ -170,7 +171,7 @@ func (w *World) extends(old *View, c tlog.Checkpoint, part *CheckpointPart) erro
 		return &Alarm{Kind: kind, Text: text, Old: old.shown(), New: &Shown{Note: part.Note}}
 	}
 	switch {
-	case old.c.Origin != c.Origin:
+	case old.log != w.Log().ID():
 		return protocol.Errorf(protocol.KindInternal, "a view of another log is remembered")
 	case c.Size < old.c.Size:
 		return alarm(AlarmRollback, "the server shows an older state of its log than this device has seen")
