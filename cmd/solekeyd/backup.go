@@ -121,7 +121,9 @@ func (p *program) restoreCommand() *cobra.Command {
 				return err
 			}
 			p.say(map[string]any{"message_type": "summary", "action": "restore", "data": dir},
-				"Restored into %s. Start it with: solekeyd up --data %s", dir, dir)
+				"Restored into %s. Start it with: solekeyd up --data %s\n"+
+					"What the server acknowledged after this backup is missing: devices and witnesses that saw it will\n"+
+					"refuse the older state. After the start, solekeyd doctor says whether the public log may go on.", dir, dir)
 			return nil
 		},
 	}

@@ -127,11 +127,14 @@ func (p *program) examine(ctx context.Context, s *site, f doctorFlags) error {
 	if err := s.db.Check(ctx); err != nil {
 		found(problem{protocol.KindUntrusted, err.Error()})
 	}
-	ofLog, err := s.checkLog(ctx, serving(s.dir))
+	ofLog, err := s.checkLog(ctx, wallClock(), serving(s.dir))
 	if err != nil {
 		return err
 	}
 	found(ofLog...)
+	if missing := s.unwatched(); missing != "" {
+		p.say(map[string]any{"message_type": "notice", "message": missing}, "NOTE     %s", missing)
+	}
 	checked, err := s.records.Check(ctx, f.readData, func(kind protocol.Kind, message string) { found(problem{kind, message}) })
 	if err != nil {
 		return err

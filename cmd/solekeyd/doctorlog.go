@@ -13,6 +13,7 @@ import (
 
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/directory"
+	"github.com/solekey/solekey/protocol/tlog"
 )
 
 // When doctor complains about a running server's log.
@@ -23,7 +24,7 @@ const (
 
 // checkLog looks after the log and its witnesses. Running says whether the server
 // does: of one that is stopped nothing is expected to be fresh.
-func (s *site) checkLog(ctx context.Context, running bool) ([]problem, error) {
+func (s *site) checkLog(ctx context.Context, now time.Time, running bool) ([]problem, error) {
 	st, err := s.logState(ctx)
 	if err != nil {
 		return nil, err
@@ -32,7 +33,6 @@ func (s *site) checkLog(ctx context.Context, running bool) ([]problem, error) {
 	add := func(kind protocol.Kind, format string, args ...any) {
 		list = append(list, problem{kind, fmt.Sprintf(format, args...)})
 	}
-	now := wallClock()
 	if st.Refusal != "" {
 		add(protocol.KindUntrusted, "the public log stands still: %s", st.Refusal)
 	}
@@ -44,21 +44,56 @@ func (s *site) checkLog(ctx context.Context, running bool) ([]problem, error) {
 	} else if ahead := floor.Std().Sub(now); ahead > time.Minute {
 		add(protocol.KindInternal, "the clock of this machine is %s behind what the server said before; set it", ahead.Round(time.Second))
 	}
-	if running && st.Size > 0 && now.Sub(st.Newest) > staleRoot {
+	if running {
+		list = append(list, st.late(now)...)
+	}
+	return append(list, s.askWitnesses(ctx)...), nil
+}
+
+// late names what is older than it would be if all went well.
+func (st *logState) late(now time.Time) []problem {
+	var list []problem
+	add := func(kind protocol.Kind, format string, args ...any) {
+		list = append(list, problem{kind, fmt.Sprintf(format, args...)})
+	}
+	if st.Size > 0 && now.Sub(st.Newest) > staleRoot {
 		add(protocol.KindInternal, "the public log lags: its newest root that devices see is from %s; see the server's messages", age(now, st.Newest))
 	}
 	for _, one := range st.Worlds {
-		if running && one.Demands && now.Sub(one.Witnessed) > staleCosign {
+		if one.Demands && now.Sub(one.Witnessed) > staleCosign {
 			add(protocol.KindUnreachable, "too few witnesses of the world %s cosigned lately: the newest checkpoint that its devices take is from %s; after %d h they take no new devices or contacts",
 				one.World.String()[:8], age(now, one.Witnessed), int(time.Duration(directory.HardAge).Hours()))
 		}
 	}
 	for _, w := range st.Witnesses {
-		if running && w.Demanded && st.Worlds[0].Published > 0 && now.Sub(w.Cosigned) > staleCosign {
+		if w.Demanded && st.Worlds[0].Published > 0 && now.Sub(w.Cosigned) > staleCosign {
 			add(protocol.KindUnreachable, "witness %s lags: it cosigned last %s", w.Name, age(now, w.Cosigned))
 		}
 	}
-	return append(list, s.askWitnesses(ctx)...), nil
+	return list
+}
+
+// unwatched says what is missing that no outage explains; it is no fault.
+func (s *site) unwatched() string {
+	policy := s.worlds.newest().Policy()
+	if !policy.NeedsWitness() {
+		return "no witness watches the public log: that what devices see is the newest, and the same for all, rests on this server's word; add one with: solekeyd up --witness URL"
+	}
+	if s.auditing(policy) == 0 {
+		return "no witness that recomputes the directory is named: whether its roots are right rests on this server's word"
+	}
+	return ""
+}
+
+// auditing counts the keys of a policy that belong to auditing witnesses.
+func (s *site) auditing(policy *tlog.Policy) int {
+	n := 0
+	for _, member := range policy.Witnesses() {
+		if slices.ContainsFunc(s.worlds.Witnesses, func(w witness) bool { return w.Auditing && slices.Contains(w.Keys, member.Key.String()) }) {
+			n++
+		}
+	}
+	return n
 }
 
 // askWitnesses looks whether the witnesses that any device demands answer, with

@@ -77,14 +77,7 @@ func (s *site) witnessLine(host string) string {
 // witnessed says at a start what the witnesses of new devices are worth.
 func (p *program) witnessed(s *site, host string) {
 	policy := s.worlds.newest().Policy()
-	auditing := 0
-	for _, one := range s.worlds.Witnesses {
-		for _, member := range policy.Witnesses() {
-			if one.Auditing && len(one.Keys) > 0 && one.Keys[0] == member.Key.String() {
-				auditing++
-			}
-		}
-	}
+	auditing := s.auditing(policy)
 	line := s.witnessLine(host)
 	object := map[string]any{
 		"message_type": "status", "action": "witnesses", "witnesses": len(policy.Witnesses()), "demanded": policy.NeedsWitness(),

@@ -121,7 +121,7 @@ func (p *program) up(ctx context.Context, f upFlags) (err error) {
 		Ledgers: people, Chains: r, Index: r, Packs: r, Signer: public.signer,
 		Retention: time.Duration(f.retention) * 24 * time.Hour, Clock: wallClock,
 	})
-	measured := server.NewMetrics(r.Totals)
+	measured := server.NewMetrics(r.Totals, public.Status)
 	stop, stopped := context.WithCancel(context.Background())
 	var tending sync.WaitGroup
 	defer tending.Wait()

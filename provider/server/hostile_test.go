@@ -412,8 +412,11 @@ func TestInfoAndMetrics(t *testing.T) {
 	}
 	recorder := httptest.NewRecorder()
 	w.metrics().ServeHTTP(recorder, httptest.NewRequest("GET", "/metrics", nil))
-	if text := recorder.Body.String(); !strings.Contains(text, "solekeyd_accounts 0") {
-		t.Errorf("metrics: %s", text)
+	text := recorder.Body.String()
+	for _, line := range []string{"solekeyd_accounts 0\n", "solekeyd_log_entries 2\n", "solekeyd_log_refused 0\n", "solekeyd_log_published_entries{world="} {
+		if !strings.Contains(text, line) {
+			t.Errorf("metrics have no %q: %s", line, text)
+		}
 	}
 }
 

@@ -13,12 +13,15 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/solekey/solekey/provider/sequencer"
 )
 
 // Metrics counts requests, for whoever runs the server. Its nil counts nothing.
 // Handler writes them in the text format that Prometheus reads (version 0.0.4).
 type Metrics struct {
 	totals Totals
+	log    LogStatus
 
 	mu     sync.Mutex // guards routes
 	routes map[string]*routeCount
@@ -26,6 +29,9 @@ type Metrics struct {
 
 // Totals gives the figures of the store, when somebody looks.
 type Totals func(context.Context) (accounts, packs, bytes int64, err error)
+
+// LogStatus says how the public log is, when somebody looks.
+type LogStatus func(context.Context) (sequencer.Status, error)
 
 // routeCount counts the answers of one route.
 type routeCount struct {
@@ -38,9 +44,10 @@ type routeCount struct {
 // bounds are the upper bounds of the buckets of time, in seconds.
 func bounds() []float64 { return []float64{.005, .025, .1, .5, 2, 10, 60} }
 
-// NewMetrics returns metrics that ask totals for the figures of the store.
-func NewMetrics(totals Totals) *Metrics {
-	return &Metrics{totals: totals, routes: map[string]*routeCount{}}
+// NewMetrics returns metrics that ask totals for the figures of the store and log
+// for those of the public log.
+func NewMetrics(totals Totals, log LogStatus) *Metrics {
+	return &Metrics{totals: totals, log: log, routes: map[string]*routeCount{}}
 }
 
 func (m *Metrics) observe(route string, status int, took time.Duration) {
@@ -72,12 +79,38 @@ func (m *Metrics) Handler() http.Handler {
 			http.Error(w, "the figures cannot be read", http.StatusInternalServerError)
 			return
 		}
+		status, err := m.log(r.Context())
+		if err != nil {
+			http.Error(w, "the figures of the public log cannot be read", http.StatusInternalServerError)
+			return
+		}
 		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 		gauge(w, "solekeyd_accounts", "Accounts.", accounts)
 		gauge(w, "solekeyd_packs", "Packs stored.", packs)
 		gauge(w, "solekeyd_stored_bytes", "Bytes that count towards quotas.", bytes)
+		writeLog(w, status)
 		m.write(w)
 	})
+}
+
+func writeLog(w io.Writer, s sequencer.Status) {
+	gauge(w, "solekeyd_log_entries", "Entries of the public log.", int64(s.Size))
+	gauge(w, "solekeyd_log_waiting", "Entries that wait for the public log.", s.Waiting)
+	gauge(w, "solekeyd_log_anchors_waiting", "Anchors that wait for the public log.", s.Anchors)
+	gauge(w, "solekeyd_log_rejected", "Entries that the rules of the log refused after they were acknowledged.", s.Rejected)
+	stands := int64(0)
+	if s.Refusal != "" {
+		stands = 1
+	}
+	gauge(w, "solekeyd_log_refused", "1 where the public log must not go on.", stands)
+	fmt.Fprint(w, "# HELP solekeyd_log_published_entries Entries that devices of a world are shown.\n# TYPE solekeyd_log_published_entries gauge\n")
+	for world, size := range s.Published {
+		fmt.Fprintf(w, "solekeyd_log_published_entries{world=\"%.16s\"} %d\n", world, size)
+	}
+	fmt.Fprint(w, "# HELP solekeyd_witness_entries Entries of the last checkpoint that a witness cosigned.\n# TYPE solekeyd_witness_entries gauge\n")
+	for _, one := range s.Witnesses {
+		fmt.Fprintf(w, "solekeyd_witness_entries{witness=%q,url=%q} %d\n", one.Name, one.URL, one.Size)
+	}
 }
 
 func gauge(w io.Writer, name, help string, value int64) {

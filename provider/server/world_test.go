@@ -109,7 +109,7 @@ func newWorld(t testing.TB) *world {
 	stop, cancel := context.WithCancel(ctx)
 	w.stop = cancel
 	w.http = httptest.NewUnstartedServer(server.New(stop, server.Config{
-		Accounts: w.people, Vaults: packs, Metrics: server.NewMetrics(s.Totals),
+		Accounts: w.people, Vaults: packs, Metrics: server.NewMetrics(s.Totals, w.public.Status),
 		Directory: w.public.Service, Worlds: w.public.Worlds,
 		Log:  slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Info: api.Server{Program: "solekeyd", API: []int{1}, RetentionDays: 30, MaxPack: api.MaxPack, OpaqueServerPublic: secret.Public()},
@@ -122,7 +122,9 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
-func (w *world) metrics() http.Handler { return server.NewMetrics(w.store.Totals).Handler() }
+func (w *world) metrics() http.Handler {
+	return server.NewMetrics(w.store.Totals, w.public.Status).Handler()
+}
 
 // answer is an answer as a client sees it.
 type answer struct {
