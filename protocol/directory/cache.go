@@ -5,6 +5,7 @@ package directory
 
 import (
 	"context"
+	"maps"
 	"sync"
 
 	"github.com/solekey/solekey/protocol"
@@ -127,6 +128,13 @@ func (m *MemoryStore) Apply(c Change) {
 	for name, data := range c.New {
 		m.tiles[name] = data
 	}
+}
+
+// Clone returns a store with the same tiles, which goes its own way.
+func (m *MemoryStore) Clone() *MemoryStore {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return &MemoryStore{tiles: maps.Clone(m.tiles)}
 }
 
 // Len returns how many tiles there are.

@@ -12,6 +12,7 @@ import (
 	"github.com/solekey/solekey/protocol/directory"
 	"github.com/solekey/solekey/protocol/evidence"
 	"github.com/solekey/solekey/protocol/tlog"
+	"github.com/solekey/solekey/watch/follow"
 )
 
 // reader reads tiles of a log that has a certain size. Whoever asks for less of a
@@ -99,16 +100,23 @@ func (a *Auditor) explain(ctx context.Context, to *seen, err error) error {
 		f := a.find(string(b.Rule), breach(b), raw, why)
 		f.cause = b
 		return f
+	case errors.Is(err, follow.ErrServed):
+		f := a.find(RuleServed, fmt.Sprintf("What the log serves is not what its checkpoint of %d entries holds.", to.Size), nil,
+			errors.New("nobody signs what is served; the checkpoint is signed"))
+		f.cause = err
+		return f
+	case errors.Is(err, tlog.ErrAnotherPast):
+		f := a.find(RuleOneLog, fmt.Sprintf("The log of %d entries does not begin with those that were followed before.", to.Size), nil,
+			errors.New("the checkpoint from before is not kept"))
+		f.cause = err
+		return f
 	case protocol.KindOf(err) != protocol.KindUntrusted:
 		return err
 	}
 	if raw, ok := a.proveEnd(ctx, to); ok {
 		return a.find(RuleEnd, "", raw, nil)
 	}
-	f := a.find(RuleServed, fmt.Sprintf("What the log serves is not what its checkpoint of %d entries holds: %v.", to.Size, err), nil,
-		errors.New("nobody signs what is served; the checkpoint is signed"))
-	f.cause = err
-	return f
+	return protocol.Wrap(protocol.KindInternal, err, "what is kept of the log is damaged; delete the state, and it is made again from the log")
 }
 
 // proveEnd returns evidence that a checkpoint ends with something else than a root,
@@ -165,10 +173,6 @@ func (a *Auditor) rootBefore(ctx context.Context, position uint64) (uint64, dire
 	root, err := tlog.RootAt(ctx, a.reader, last+1)
 	if err != nil {
 		return 0, nil, err
-	}
-	a.memo.Note = nil
-	if old := a.before(); old != nil {
-		a.memo.Note = old.note
 	}
 	if err := a.follower.Follow(ctx, tlog.Checkpoint{Origin: a.config.Log.Origin(), Size: last + 1, Root: root}); err != nil {
 		return 0, nil, err

@@ -14,13 +14,13 @@ import (
 
 // The rules of checkpoints; those of entries are directory.Rule.
 const (
-	RuleOneLog  = "one log"  // all checkpoints are of one log that only grows
-	RuleForward = "forward"  // the log shows no older checkpoint than it did
-	RuleEnd     = "ends"     // a checkpoint ends with a root
-	RulePresent = "present"  // the newest root is not of a time to come
-	RuleServed  = "served"   // what the log serves is what its checkpoint holds
-	RuleSigned  = "signed"   // a checkpoint is signed by the log
-	maxSkew     = 10 * 60e9  // nanoseconds that two clocks may differ
+	RuleOneLog  = "one log" // all checkpoints are of one log that only grows
+	RuleForward = "forward" // the log shows no older checkpoint than it did
+	RuleEnd     = "ends"    // a checkpoint ends with a root
+	RulePresent = "present" // the newest root is not of a time to come
+	RuleServed  = "served"  // what the log serves is what its checkpoint holds
+	RuleSigned  = "signed"  // a checkpoint is signed by the log
+	maxSkew     = 10 * 60e9 // nanoseconds that two clocks may differ
 )
 
 // Finding is something that did not hold. Its kind is protocol.KindUntrusted.

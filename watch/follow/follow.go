@@ -19,6 +19,10 @@ const (
 	between = 8192
 )
 
+// ErrServed is in the chain of Follow's error where not the log is wrong but what
+// was served of it.
+var ErrServed = errors.New("the log serves what its checkpoint does not hold")
+
 // Options are what a Follower's owner may want to see of a log.
 type Options struct {
 	// Observe is called for every entry that was accepted. What it remembers is kept
@@ -112,7 +116,7 @@ func (f *Follower) Follow(ctx context.Context, to tlog.Checkpoint) error {
 		f.replay = nil // what it holds in memory is beyond what was kept
 		if !w.refused && !errors.Is(err, tlog.ErrAnotherPast) && protocol.KindOf(err) == protocol.KindUntrusted {
 			// Not the log is wrong but what was served: that is no proof of anything.
-			return protocol.Errorf(protocol.KindUnreachable, "the log serves what its checkpoint does not hold: %v", err)
+			return protocol.Errorf(protocol.KindUnreachable, "%w: %v", ErrServed, err)
 		}
 		return err
 	}
