@@ -51,17 +51,22 @@ func newDeviceLink(a *app) *cobra.Command {
 		Example: "  solekey device link",
 		Args:    terminal.Exactly(0, "no arguments"),
 		RunE: func(*cobra.Command, []string) error {
-			d, _, err := a.peek()
+			d, kept, err := a.peek()
 			if err != nil {
 				return err
 			}
+			w, err := kept.World()
+			if err != nil {
+				return err
+			}
+			link := serverLink(d, w)
 			if a.flags.json {
-				a.emit(map[string]any{"message_type": "summary", "url": serverLink(d), "name": d.Name})
+				a.emit(map[string]any{"message_type": "summary", "url": link, "name": d.Name})
 				return nil
 			}
-			a.say("%s", serverLink(d))
-			a.showQR(serverLink(d))
-			a.show("On the new device: solekey join '%s' --name %s", serverLink(d), d.Name)
+			a.say("%s", link)
+			a.showQR(link)
+			a.show("On the new device: solekey join '%s' --name %s", link, d.Name)
 			return nil
 		},
 	}

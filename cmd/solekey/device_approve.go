@@ -136,7 +136,11 @@ func (p *approving) meet(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.side, err = keyring.NewApproval(p.device.Member, synced, api.ServerName(p.device.Server, p.device.Pin), p.request.Commitment)
+	world, err := p.state.World()
+	if err != nil {
+		return err
+	}
+	p.side, err = keyring.NewApproval(p.device.Member, synced, api.ServerName(p.device.Server, p.device.Pin), world.Hash(), p.request.Commitment)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/solekey/solekey/device/client"
 	"github.com/solekey/solekey/device/keyring"
 	"github.com/solekey/solekey/device/state"
+	"github.com/solekey/solekey/device/trust"
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/api"
 	"github.com/solekey/solekey/protocol/keys"
@@ -18,19 +19,36 @@ import (
 
 // editor adds entries to the account's ledger, signed by one member.
 type editor struct {
+	app    *app
 	kept   *state.State
 	remote *client.Member
 	self   *keys.MemberSecrets
 	now    func() protocol.Time
 }
 
-func (s *session) editor() *editor {
-	return &editor{kept: s.state, remote: s.member, self: s.secrets.Member, now: s.a.now}
+func (s *session) editor() *editor { return s.a.editor(s.state, s.member, s.secrets.Member) }
+
+func (a *app) editor(kept *state.State, remote *client.Member, self *keys.MemberSecrets) *editor {
+	return &editor{app: a, kept: kept, remote: remote, self: self, now: a.now}
+}
+
+// look brings the ledger up to date and proves it.
+func (e *editor) look(ctx context.Context) (*trust.Trust, *trust.Outcome, error) {
+	t, err := e.app.beliefs(e.kept, e.remote, e.self.ID())
+	if err != nil {
+		return nil, nil, err
+	}
+	out, err := t.Sync(ctx)
+	return t, out, err
 }
 
 // sync brings the ledger up to date.
 func (e *editor) sync(ctx context.Context) (*ledger.State, error) {
-	return backup.SyncLedger(ctx, e.kept, e.remote)
+	_, out, err := e.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return out.State, nil
 }
 
 // ring brings the ledger up to date and opens what the member may open.
@@ -49,26 +67,29 @@ const maxRaces = 8
 // recovery keys among them. Where another device was faster it all starts again.
 func (e *editor) edit(ctx context.Context, draft func(*keyring.Ring, *keyring.Draft) error, boxes ...api.RecoveryBox) (*ledger.State, error) {
 	for race := 1; ; race++ {
-		ring, err := e.ring(ctx)
+		t, out, err := e.look(ctx)
 		if err != nil {
 			return nil, err
 		}
-		d := ring.Edit(e.now())
+		ring, err := keyring.Open(out.State, e.kept.Object, e.self)
+		if err != nil {
+			return nil, err
+		}
+		d, err := ring.Edit(out.Standing, e.now())
+		if err != nil {
+			return nil, err
+		}
 		if err := draft(ring, d); err != nil {
 			return nil, err
 		}
-		b := d.Batch()
-		if len(b.Entries) == 0 {
+		if len(d.Batch().Entries) == 0 {
 			return ring.State(), nil
 		}
-		err = e.remote.AppendLedger(ctx, ring.State().Head(), b.Entries, b.Objects, boxes)
+		after, err := t.Append(ctx, e.remote, d, boxes...)
 		if protocol.KindOf(err) == protocol.KindConflict && race < maxRaces {
 			continue
 		}
-		if err != nil {
-			return nil, err
-		}
-		return e.kept.AppendLedger(b.Entries, b.Objects)
+		return after, err
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/solekey/solekey/device/state"
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/api"
+	"github.com/solekey/solekey/protocol/directory"
 )
 
 // joinFlags are the flags of join.
@@ -178,9 +179,11 @@ func parseLink(text string) (api.Invite, error) {
 	return api.ParseInvite(text)
 }
 
-// serverLink returns the link that carries a server's host and pin, and nothing
-// that must be kept from anybody.
-func serverLink(d *state.Device) string { return api.Invite{Host: d.Server, Pin: d.Pin}.URL() }
+// serverLink returns the link that carries a server's host and pin and the world
+// that its devices joined, and nothing that must be kept from anybody.
+func serverLink(d *state.Device, w *directory.World) string {
+	return api.Invite{Host: d.Server, Pin: d.Pin, World: w.Hash()}.URL()
+}
 
 // accountName returns the canonical name of the account.
 func (a *app) accountName(f *joinFlags) (string, error) {

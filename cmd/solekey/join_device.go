@@ -7,12 +7,13 @@ import (
 	"context"
 	"time"
 
-	"github.com/solekey/solekey/device/backup"
 	"github.com/solekey/solekey/device/client"
 	"github.com/solekey/solekey/device/keyring"
 	"github.com/solekey/solekey/device/state"
+	"github.com/solekey/solekey/device/trust"
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/api"
+	"github.com/solekey/solekey/protocol/directory"
 	"github.com/solekey/solekey/protocol/keys"
 	"github.com/solekey/solekey/protocol/ledger"
 )
@@ -33,6 +34,7 @@ type enrolling struct {
 	self     *keys.MemberSecrets
 	side     *keyring.Newcomer
 	device   *state.Device
+	world    *directory.World
 	id       protocol.RequestID
 	until    time.Time
 }
@@ -69,7 +71,10 @@ func (j *joining) enrol(ctx context.Context, link api.Invite) error {
 	if j.flags.writer {
 		e.device.Role = protocol.RoleWriter
 	}
-	e.side = keyring.NewNewcomer(e.self.Public(), e.device.Role, link.Server())
+	if e.world, err = j.world(ctx, c, link.World); err != nil {
+		return err
+	}
+	e.side = keyring.NewNewcomer(e.self.Public(), e.device.Role, link.Server(), e.world.Hash())
 	return e.ask(ctx)
 }
 
@@ -137,6 +142,9 @@ func (e *enrolling) remember(folded *ledger.State, entries []*ledger.Entry, obje
 	}
 	e.device.Account = folded.Account()
 	if err := e.keep(e.device, &state.Secrets{Member: e.self}, e.password); err != nil {
+		return err
+	}
+	if err := e.kept.SetWorld(e.world); err != nil {
 		return err
 	}
 	if _, err := e.kept.AppendLedger(entries, objects); err != nil {
@@ -214,12 +222,19 @@ func (e *enrolling) check(approved *api.Enrolment) error {
 }
 
 // added verifies the ledger that has this device, and finishes.
-func (e *enrolling) added(ctx context.Context, source backup.LedgerSource) error {
-	synced, err := backup.SyncLedger(ctx, e.kept, source)
+func (e *enrolling) added(ctx context.Context, source trust.Source) error {
+	if err := demandOwn(e.client, e.kept); err != nil {
+		return err
+	}
+	t, err := e.beliefs(e.kept, source, e.device.Member)
 	if err != nil {
 		return err
 	}
-	if err := e.side.CheckAdded(synced); err != nil {
+	out, err := t.Sync(ctx)
+	if err != nil {
+		return err
+	}
+	if err := e.side.CheckAdded(out.State); err != nil {
 		return err
 	}
 	p, err := pendingJoinOf(e.kept)

@@ -22,7 +22,10 @@ func (j *joining) finish(ctx context.Context, c *client.Client, p *pendingJoin, 
 	if err != nil {
 		return err
 	}
-	e := &editor{kept: j.kept, remote: c.As(device.Account, self, j.kept), self: self, now: j.now}
+	if err := demandOwn(c, j.kept); err != nil {
+		return err
+	}
+	e := j.editor(j.kept, c.As(device.Account, self, j.kept), self)
 	if device.Role == protocol.RoleWriter {
 		err = j.finishWriter(ctx, e, device)
 	} else {

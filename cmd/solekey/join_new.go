@@ -9,9 +9,12 @@ import (
 	"github.com/solekey/solekey/device/client"
 	"github.com/solekey/solekey/device/keyring"
 	"github.com/solekey/solekey/device/state"
+	"github.com/solekey/solekey/device/trust"
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/api"
+	"github.com/solekey/solekey/protocol/directory"
 	"github.com/solekey/solekey/protocol/keys"
+	"github.com/solekey/solekey/protocol/tlog"
 )
 
 // newAccount opens a new account. Everything is written down before it is sent,
@@ -37,7 +40,15 @@ func (j *joining) newAccount(ctx context.Context, invite api.Invite) error {
 	if err != nil {
 		return refusedInvite(err, invite, name)
 	}
-	fresh, err := j.fresh(invite, name)
+	w, err := j.world(ctx, c, invite.World)
+	if err != nil {
+		return err
+	}
+	vacancy, err := trust.Vacant(ctx, w, c, name, j.now())
+	if err != nil {
+		return refusedInvite(err, invite, name)
+	}
+	fresh, err := j.fresh(invite, name, w, vacancy)
 	if err != nil {
 		return err
 	}
@@ -55,7 +66,7 @@ func (j *joining) newAccount(ctx context.Context, invite api.Invite) error {
 // the name: often the account is there, and a further device was meant.
 func refusedInvite(err error, invite api.Invite, name string) error {
 	further := "To make this machine a further device of account " + name + ": solekey join '" +
-		api.Invite{Host: invite.Host, Pin: invite.Pin}.URL() + "' --name " + name
+		api.Invite{Host: invite.Host, Pin: invite.Pin, World: invite.World}.URL() + "' --name " + name
 	switch protocol.KindOf(err) {
 	case protocol.KindExists:
 		return protocol.Errorf(protocol.KindExists, "there is an account %s already; nothing was changed. For a new account choose another --name. %s (%w)", name, further, err)
@@ -74,6 +85,12 @@ func (j *joining) prepare(fresh *freshAccount) error {
 	if err := j.keep(&fresh.device, secrets, j.newPassword); err != nil {
 		return err
 	}
+	if err := j.kept.SetWorld(fresh.world); err != nil {
+		return err
+	}
+	if err := j.kept.AdvanceView(nil, fresh.vacancy.View); err != nil {
+		return err
+	}
 	if _, err := j.kept.AppendLedger(fresh.batch.Entries, fresh.batch.Objects); err != nil {
 		return err
 	}
@@ -87,10 +104,13 @@ type freshAccount struct {
 	batch   *keyring.Batch
 	kit     *recoveryKit
 	locator api.RecoveryBox
+	world   *directory.World
+	vacancy *trust.Vacancy
 }
 
-// fresh makes keys, recovery key and ledger of a new account.
-func (j *joining) fresh(invite api.Invite, name string) (*freshAccount, error) {
+// fresh makes keys, recovery key, ledger and first directory update of a new
+// account.
+func (j *joining) fresh(invite api.Invite, name string, w *directory.World, vacancy *trust.Vacancy) (*freshAccount, error) {
 	self, recovery := keys.GenerateMemberSecrets(), keyring.GenerateRecoveryKey()
 	d, err := keyring.Create(self, j.now())
 	if err != nil {
@@ -120,8 +140,12 @@ func (j *joining) fresh(invite api.Invite, name string) (*freshAccount, error) {
 		Account: d.Batch().State.Account(), Server: invite.Host, Pin: invite.Pin, Name: name, Member: self.ID(),
 		Role: protocol.RoleOwner, BackupVault: vault, Created: j.now(),
 	}
-	kit := newKit(recovery, &device)
-	return &freshAccount{device: device, self: self, batch: d.Batch(), kit: kit, locator: kit.box()}, nil
+	batch, err := d.Publish(w.Log(), vacancy.Index, 1)
+	if err != nil {
+		return nil, err
+	}
+	kit := newKit(recovery, &device, w)
+	return &freshAccount{device: device, self: self, batch: batch, kit: kit, locator: kit.box(), world: w, vacancy: vacancy}, nil
 }
 
 // written says which file holds the kit, nil where none does.
@@ -136,6 +160,7 @@ func (fresh *freshAccount) request(invite api.Invite, record []byte) *api.Create
 	request := &api.CreateAccount{
 		RequestID: newRequestID(), Invite: invite.URL(), Name: fresh.device.Name, Record: record,
 		Objects: fresh.batch.Objects, Recovery: []api.RecoveryBox{fresh.locator},
+		Update: (&directory.Entry{Update: fresh.batch.Update}).Bytes(), Opening: fresh.batch.Opening.Bytes(),
 	}
 	for _, e := range fresh.batch.Entries {
 		request.Entries = append(request.Entries, e.Bytes())
@@ -155,14 +180,34 @@ func (j *joining) openAccount(ctx context.Context, request *api.CreateAccount) e
 		return err
 	}
 	defer c.Close()
-	if _, err := c.CreateAccount(ctx, request); err != nil {
+	if err := demandOwn(c, j.kept); err != nil {
+		return err
+	}
+	receipt, err := c.CreateAccount(ctx, request, promised(request))
+	if err != nil {
 		if client.RefusalOf(err) != nil && protocol.KindOf(err) != protocol.KindTooMany {
 			return j.undo(protocol.Wrap(protocol.KindOf(err), err, "no account was opened, and the join was undone"))
 		}
 		return protocol.Wrap(protocol.KindOf(err), err, "whether the account was opened is not known; `solekey join` run again goes on")
 	}
+	t, err := j.beliefs(j.kept, nil, device.Member)
+	if err == nil {
+		err = t.Promised(receipt)
+	}
+	if err != nil {
+		return err
+	}
 	if err := j.note(nil); err != nil {
 		return err
 	}
 	return j.welcome(device)
+}
+
+// promised returns what the receipt of a new account must be about.
+func promised(request *api.CreateAccount) client.Promise {
+	p := client.Promise{Version: 1, Leaf: tlog.LeafHash(request.Update)}
+	if e, err := directory.ParseEntry(request.Update); err == nil && e.Update != nil {
+		p.Index = e.Update.Index
+	}
+	return p
 }

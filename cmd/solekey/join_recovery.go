@@ -7,6 +7,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/solekey/solekey/device/backup"
 	"github.com/solekey/solekey/device/client"
 	"github.com/solekey/solekey/device/keyring"
 	"github.com/solekey/solekey/device/state"
@@ -49,8 +50,8 @@ func (j *joining) comeBack(ctx context.Context, args []string) error {
 		return j.undo(err)
 	}
 	recovery := kit.key.Member()
-	e := &editor{kept: j.kept, remote: c.As(place.Account, recovery, nil), self: recovery, now: j.now}
-	if _, err := e.ring(ctx); err != nil {
+	e := j.editor(j.kept, c.As(place.Account, recovery, nil), recovery)
+	if err := j.firstLook(ctx, c, e, place); err != nil {
 		return j.undo(recoveryProblem(err))
 	}
 	pending.Recover = &pendingRecover{RemoveOthers: j.flags.removeOthers}
@@ -61,6 +62,41 @@ func (j *joining) comeBack(ctx context.Context, args []string) error {
 		return err
 	}
 	return j.finish(ctx, c, pending, self)
+}
+
+// firstLook proves the account's ledger by the world in the key's box, and finds
+// out how new the snapshots must be.
+func (j *joining) firstLook(ctx context.Context, c *client.Client, e *editor, place *keyring.Place) error {
+	w, err := place.Joins()
+	if err != nil {
+		return err
+	}
+	if err := j.kept.SetWorld(w); err != nil {
+		return err
+	}
+	if err := demand(c, w, j.kept); err != nil {
+		return err
+	}
+	t, out, err := e.look(ctx)
+	if err != nil {
+		return err
+	}
+	ring, err := keyring.Open(out.State, j.kept.Object, e.self)
+	if err != nil {
+		return err
+	}
+	anchorages, err := backup.Anchorages(ring)
+	if err != nil {
+		return err
+	}
+	fresh, err := t.Freshness(ctx, e.remote, anchorages, out.State)
+	if err != nil {
+		return err
+	}
+	if !j.app.flags.json {
+		j.show("%s.", fresh.Words())
+	}
+	return nil
 }
 
 // recoveryProblem says what it means when the key's own member is refused.

@@ -19,6 +19,7 @@ import (
 	"github.com/solekey/solekey/device/state"
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/api"
+	"github.com/solekey/solekey/protocol/directory"
 )
 
 // recoveryKit is the page that brings an account back when every device is lost.
@@ -27,9 +28,10 @@ type recoveryKit struct {
 	place *keyring.Place
 }
 
-// newKit returns the kit of a recovery key for the account that a device is in.
-func newKit(key *keyring.RecoveryKey, d *state.Device) *recoveryKit {
-	place := &keyring.Place{Account: d.Account, Server: d.Server, Pin: protocol.Hash(d.Pin), Name: d.Name}
+// newKit returns the kit of a recovery key for the account that a device is in, in
+// the world that it joined.
+func newKit(key *keyring.RecoveryKey, d *state.Device, w *directory.World) *recoveryKit {
+	place := &keyring.Place{Account: d.Account, Server: d.Server, Pin: protocol.Hash(d.Pin), Name: d.Name, World: w.Bytes()}
 	return &recoveryKit{key: key, place: place}
 }
 

@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/solekey/solekey/cmd/terminal"
-	"github.com/solekey/solekey/device/backup"
 	"github.com/solekey/solekey/device/keyring"
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/ledger"
@@ -54,12 +53,16 @@ func (s *session) makeKit(ctx context.Context, out string) error {
 	if _, err := s.editor().ring(ctx); err != nil {
 		return err
 	}
-	kit := newKit(keyring.GenerateRecoveryKey(), s.device)
+	world, err := s.state.World()
+	if err != nil {
+		return err
+	}
+	kit := newKit(keyring.GenerateRecoveryKey(), s.device, world)
 	if err := s.a.handOverKit(out, kit); err != nil {
 		return err
 	}
 	member := kit.key.Member().Public()
-	_, err := s.editor().edit(ctx, func(_ *keyring.Ring, d *keyring.Draft) error {
+	_, err = s.editor().edit(ctx, func(_ *keyring.Ring, d *keyring.Draft) error {
 		return d.AddRecovery(member)
 	}, kit.box())
 	if err != nil {
@@ -152,7 +155,7 @@ func (a *app) testRecovery(ctx context.Context, f *testFlags) error {
 		if err != nil {
 			return err
 		}
-		of, err := backup.SyncLedger(ctx, s.state, s.member)
+		of, err := s.editor().sync(ctx)
 		offline := protocol.KindOf(err) == protocol.KindUnreachable
 		if offline {
 			of, err = s.state.Ledger()

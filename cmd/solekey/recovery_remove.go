@@ -43,7 +43,7 @@ func (s *session) removeRecovery(ctx context.Context, f *testFlags, which string
 		return err
 	}
 	older := key.Member()
-	e := &editor{kept: s.state, remote: s.client.As(s.device.Account, older, nil), self: older, now: s.a.now}
+	e := s.a.editor(s.state, s.client.As(s.device.Account, older, nil), older)
 	var found *ledger.Member
 	_, err = e.edit(ctx, func(ring *keyring.Ring, d *keyring.Draft) error {
 		if found, err = youngerKey(ring.State(), older.ID(), which); err != nil {

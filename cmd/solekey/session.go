@@ -66,7 +66,7 @@ func (s *session) unlock() (err error) {
 		return err
 	}
 	s.member = s.client.As(s.device.Account, s.secrets.Member, s.state)
-	return nil
+	return demandOwn(s.client, s.state)
 }
 
 func (s *session) close() {

@@ -42,9 +42,13 @@ func (a *app) whoami() error {
 	if err != nil {
 		return err
 	}
+	w, err := kept.World()
+	if err != nil {
+		return err
+	}
 	if a.flags.json {
 		a.emit(map[string]any{
-			"message_type": "summary", "name": d.Name, "account": d.Account, "server": d.Server, "url": serverLink(d),
+			"message_type": "summary", "name": d.Name, "account": d.Account, "server": d.Server, "url": serverLink(d, w),
 			"device": d.Member, "role": d.Role.String(), "vault": d.BackupVault, "joined": d.Created.String(),
 			"protected_by": string(method), "state_dir": kept.Dir(),
 		})
@@ -52,7 +56,7 @@ func (a *app) whoami() error {
 	}
 	a.say("account    %s (%s)", d.Name, d.Account)
 	a.say("server     %s", d.Server)
-	a.say("link       %s", serverLink(d))
+	a.say("link       %s", serverLink(d, w))
 	a.say("device     %s (%s), joined %s", d.Member.String()[:shortID], d.Role, moment(d.Created))
 	a.say("protected  by %s", method)
 	a.say("state      %s", kept.Dir())

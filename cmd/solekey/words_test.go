@@ -17,6 +17,7 @@ import (
 	"github.com/solekey/solekey/device/state"
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/api"
+	"github.com/solekey/solekey/protocol/directory/directorytest"
 )
 
 func TestExitCodes(t *testing.T) {
@@ -131,7 +132,7 @@ func TestParseLink(t *testing.T) {
 
 func TestKitReadsBack(t *testing.T) {
 	d := &state.Device{Server: "host:8443", Pin: api.Pin{7}, Name: "alice", Account: protocol.AccountID{1}}
-	kit := newKit(keyring.GenerateRecoveryKey(), d)
+	kit := newKit(keyring.GenerateRecoveryKey(), d, directorytest.New(t).World)
 	for _, text := range []string{kit.text(), strings.ReplaceAll(kit.text(), "\n", "\r\n"), "> " + kit.text(), strings.ToUpper(kit.text()[:0]) + kit.text()} {
 		got, err := parseKit([]byte(text))
 		if err != nil || got.key.Locator() != kit.key.Locator() || got.server.Host != d.Server || got.server.Pin != d.Pin {
@@ -158,7 +159,8 @@ func TestKitReadsBack(t *testing.T) {
 func TestVoidKitIsRemoved(t *testing.T) {
 	m := newMachine(t)
 	d := &state.Device{Server: "host:8443", Name: "alice", Account: protocol.AccountID{1}}
-	kit, other := newKit(keyring.GenerateRecoveryKey(), d), newKit(keyring.GenerateRecoveryKey(), d)
+	joined := directorytest.New(t).World
+	kit, other := newKit(keyring.GenerateRecoveryKey(), d, joined), newKit(keyring.GenerateRecoveryKey(), d, joined)
 	w := &writtenKit{Path: m.write("kit", other.text()), Member: kit.key.Member().ID()}
 	if err := w.remove(); err != nil {
 		t.Fatal(err)

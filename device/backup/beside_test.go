@@ -10,9 +10,7 @@ import (
 	"testing"
 
 	"github.com/solekey/solekey/device/state"
-	"github.com/solekey/solekey/device/tree"
 	"github.com/solekey/solekey/protocol"
-	"github.com/solekey/solekey/protocol/seal"
 )
 
 // TestReadersRunBesideABackup opens a device's vault a second time while a
@@ -27,14 +25,7 @@ func TestReadersRunBesideABackup(t *testing.T) {
 	second := func(beside bool) (*Vault, error) {
 		kept, err := state.OpenReader(filepath.Join(d.dir, "state"), filepath.Join(d.dir, "cache"))
 		check(t, err)
-		v := &Vault{
-			o: Options{
-				State: kept, Self: &state.Secrets{Member: d.self}, Vault: d.is.BackupVault,
-				Now: func() protocol.Time { return 4e18 }, Warn: d.warn, Beside: beside,
-			},
-			kept: kept.Vault(d.is.BackupVault), remote: d.server, ledgers: d.server, device: &d.is,
-			names: map[protocol.MemberID]*tree.Names{}, runs: map[runKey]*seal.Run{},
-		}
+		v := d.vaultOf(kept, d.server, beside)
 		return v, v.open(context.Background())
 	}
 	if _, err := second(false); protocol.KindOf(err) != protocol.KindBusy {

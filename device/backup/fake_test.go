@@ -5,7 +5,6 @@ package backup
 
 import (
 	"context"
-	"crypto/sha256"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,18 +15,21 @@ import (
 	"github.com/solekey/solekey/device/client"
 	"github.com/solekey/solekey/device/keyring"
 	"github.com/solekey/solekey/device/state"
-	"github.com/solekey/solekey/device/tree"
+	"github.com/solekey/solekey/device/trust"
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/api"
+	"github.com/solekey/solekey/protocol/directory/directorytest"
 	"github.com/solekey/solekey/protocol/keys"
 	"github.com/solekey/solekey/protocol/ledger"
-	"github.com/solekey/solekey/protocol/seal"
 	"github.com/solekey/solekey/protocol/snapshot"
 )
 
 // fakeServer is a provider in memory that believes everybody, so that a test can
 // make it lie.
 type fakeServer struct {
+	t   testing.TB
+	log *directorytest.Provider
+
 	mu          sync.Mutex // guards what follows
 	entries     []*ledger.Entry
 	objects     [][]byte
@@ -46,31 +48,12 @@ type fakePack struct {
 	state            api.PackState
 }
 
-func newFakeServer() *fakeServer { return &fakeServer{packs: map[protocol.PackID]*fakePack{}} }
-
-func (f *fakeServer) Ledger(_ context.Context, from uint64) ([]*ledger.Entry, [][]byte, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	entries := f.entries[min(int(from), len(f.entries)):]
-	named := map[protocol.Hash]bool{}
-	for _, e := range entries {
-		for _, name := range e.Body().Objects() {
-			named[name] = true
-		}
-	}
-	var objects [][]byte
-	for _, o := range f.objects {
-		if named[sha256.Sum256(o)] {
-			objects = append(objects, o)
-		}
-	}
-	return entries, objects, nil
-}
-
-func (f *fakeServer) take(b *keyring.Batch) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.entries, f.objects = append(f.entries, b.Entries...), append(f.objects, b.Objects...)
+func newFakeServer(t testing.TB) *fakeServer {
+	t.Helper()
+	f := &fakeServer{t: t, log: directorytest.New(t), packs: map[protocol.PackID]*fakePack{}}
+	f.log.Set(fakeNow)
+	f.log.Publish()
+	return f
 }
 
 func (f *fakeServer) ListPacks(_ context.Context, after uint64, visit func(api.PackRecord, *snapshot.PackStatement) error) error {
@@ -229,8 +212,8 @@ func newFakeAccount(t testing.TB) *fakeDevice {
 	check(t, draft.Rotate())
 	vault, err := draft.CreateVault(protocol.CategoryBackups)
 	check(t, err)
-	server := newFakeServer()
-	server.take(draft.Batch())
+	server := newFakeServer(t)
+	server.take(draft)
 	return newFakeDevice(t, server, self, draft.Batch().State, vault)
 }
 
@@ -239,12 +222,13 @@ func newFakeDevice(t testing.TB, server *fakeServer, self *keys.MemberSecrets, o
 	m, err := of.Member(self.ID())
 	check(t, err)
 	d := &fakeDevice{t: t, server: server, self: self, dir: t.TempDir(), is: state.Device{
-		Account: of.Account(), Server: "backup.example", Name: "alice", Member: self.ID(), Role: m.Role, BackupVault: vault, Created: 1,
+		Account: of.Account(), Server: "backup.example", Name: fakeName, Member: self.ID(), Role: m.Role, BackupVault: vault, Created: 1,
 	}}
 	kept, err := state.Open(filepath.Join(d.dir, "state"), filepath.Join(d.dir, "cache"))
 	check(t, err)
 	defer kept.Close()
 	check(t, kept.SetDevice(&d.is))
+	check(t, kept.SetWorld(server.log.World))
 	return d
 }
 
@@ -274,27 +258,21 @@ func (d *fakeDevice) remove(other *fakeDevice) {
 func (d *fakeDevice) edit(change func(*Vault, *keyring.Draft) error) {
 	d.t.Helper()
 	d.with(func(v *Vault) {
-		draft := v.ring.Edit(2)
+		draft, err := v.ring.Edit(v.standing, 2)
+		check(d.t, err)
 		check(d.t, change(v, draft))
-		d.server.take(draft.Batch())
+		d.server.take(draft)
 	})
 }
 
 // open opens the device's vault anew, as a command does.
 func (d *fakeDevice) open() (*Vault, func(), error) { return d.openWith(d.server) }
 
-func (d *fakeDevice) openWith(ledgers LedgerSource) (*Vault, func(), error) {
+func (d *fakeDevice) openWith(account trust.Member) (*Vault, func(), error) {
 	d.t.Helper()
 	kept, err := state.Open(filepath.Join(d.dir, "state"), filepath.Join(d.dir, "cache"))
 	check(d.t, err)
-	v := &Vault{
-		o: Options{
-			State: kept, Self: &state.Secrets{Member: d.self}, Vault: d.is.BackupVault,
-			Now: func() protocol.Time { return 4e18 }, Warn: d.warn,
-		},
-		kept: kept.Vault(d.is.BackupVault), remote: d.server, ledgers: ledgers, device: &d.is,
-		names: map[protocol.MemberID]*tree.Names{}, runs: map[runKey]*seal.Run{},
-	}
+	v := d.vaultOf(kept, account, false)
 	if err := v.open(context.Background()); err != nil {
 		check(d.t, kept.Close())
 		return nil, nil, err

@@ -88,7 +88,7 @@ func (v *Vault) restate(ctx context.Context, compute func() (*statement, error))
 var testingOnlyBeforeList func()
 
 func (v *Vault) proposeList(ctx context.Context, s *statement) ([]byte, error) {
-	to, err := v.ledger.VaultRecipient(v.o.Vault)
+	to, err := v.recipient()
 	if err != nil {
 		return nil, err
 	}

@@ -165,7 +165,7 @@ func TestForgetGroups(t *testing.T) {
 func (k *keeper) lie(d *fakeDevice, root protocol.Hash, claims RunDetails) (id protocol.Hash) {
 	k.t.Helper()
 	k.on(d, func(v *Vault) {
-		to, err := v.ledger.VaultRecipient(v.o.Vault)
+		to, err := v.recipient()
 		check(k.t, err)
 		run, err := seal.NewRun(to)
 		check(k.t, err)
@@ -249,7 +249,7 @@ func TestForgetWhatDoesNotOpen(t *testing.T) {
 	_, ids := k.history(owner)
 	var junk protocol.Hash
 	k.on(writer, func(v *Vault) {
-		to, err := v.ledger.VaultRecipient(v.o.Vault)
+		to, err := v.recipient()
 		check(t, err)
 		run, err := seal.NewRun(to)
 		check(t, err)

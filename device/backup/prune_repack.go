@@ -27,7 +27,7 @@ func (v *Vault) repack(ctx context.Context, m *marks, plan *PrunePlan, o *PruneO
 		return nil, err
 	}
 	defer moves.close()
-	to, err := v.ledger.VaultRecipient(v.o.Vault)
+	to, err := v.recipient()
 	if err != nil {
 		return nil, err
 	}

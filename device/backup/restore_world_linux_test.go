@@ -51,7 +51,7 @@ func newRestoreWorld(t testing.TB) *restoreWorld {
 	w := &restoreWorld{t: t, stored: map[protocol.PackID][]byte{}}
 	w.opens, err = ring.Vault(id)
 	check(t, err)
-	to, err := ring.State().VaultRecipient(id)
+	to, err := d.Standing().Vault(id)
 	check(t, err)
 	w.run, err = seal.NewRun(to)
 	check(t, err)

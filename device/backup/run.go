@@ -52,6 +52,10 @@ type Result struct {
 	Partial  bool
 	Began    protocol.Time
 	Ended    protocol.Time
+	// Unproven says that the newest snapshots have been without a proof in the
+	// public log for too long: a failure, although the backup is stored. Nil where
+	// all is well.
+	Unproven error
 }
 
 // Run is a backup in progress.
@@ -102,6 +106,9 @@ func (r *Run) Do(ctx context.Context) (*Result, error) {
 	for range maxTries {
 		result, err := r.once(ctx)
 		damaged := !rebuilt && errors.Is(err, tree.ErrIndexDamaged)
+		if err == nil && !r.o.DryRun {
+			result.Unproven = r.v.Anchor(ctx)
+		}
 		if !damaged && !errors.Is(err, errMoved) {
 			return result, err
 		}
@@ -132,11 +139,9 @@ func (r *Run) startOver() {
 
 // refresh brings ledger, keys, chains and index up to date.
 func (v *Vault) refresh(ctx context.Context) error {
-	state, err := SyncLedger(ctx, v.o.State, v.ledgers)
-	if err != nil {
+	if err := v.lookAtLedger(ctx); err != nil {
 		return err
 	}
-	v.ledger = state
 	if err := v.openKeys(); err != nil {
 		return err
 	}
@@ -148,7 +153,7 @@ func (r *Run) once(ctx context.Context) (*Result, error) {
 	if r.o.DryRun {
 		return r.dry(ctx)
 	}
-	to, err := r.v.ledger.VaultRecipient(r.v.o.Vault)
+	to, err := r.v.recipient()
 	if err != nil {
 		return nil, err
 	}

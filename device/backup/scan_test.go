@@ -43,7 +43,7 @@ func newTestVault(t testing.TB) *testVault {
 	check(t, err)
 	v, err := ring.Vault(id)
 	check(t, err)
-	to, err := ring.State().VaultRecipient(id)
+	to, err := d.Standing().Vault(id)
 	check(t, err)
 	run, err := seal.NewRun(to)
 	check(t, err)

@@ -9,49 +9,53 @@ import (
 	"sync"
 
 	"github.com/solekey/solekey/device/state"
+	"github.com/solekey/solekey/device/trust"
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/api"
+	"github.com/solekey/solekey/protocol/directory"
 	"github.com/solekey/solekey/protocol/ledger"
 	"github.com/solekey/solekey/protocol/snapshot"
 )
 
-// SyncLedger fetches what is new in the account's ledger, verifies and keeps it,
-// and returns the state it folds to. A ledger that is shorter than the one this
-// device knows, or another one, is protocol.KindUntrusted.
-func SyncLedger(ctx context.Context, kept *state.State, c LedgerSource) (*ledger.State, error) {
-	known, err := kept.Ledger()
-	var from uint64
-	switch {
-	case err == nil:
-		from = known.Head().Seq
-	case protocol.KindOf(err) != protocol.KindNotFound:
-		return nil, err
+// lookAtLedger brings the account's ledger up to date, proven by the public
+// directory. Who only reads goes on where an alarm stands, under what was verified
+// before.
+func (v *Vault) lookAtLedger(ctx context.Context) error {
+	look := v.trust.Sync
+	if v.o.Beside {
+		look = v.trust.Read
 	}
-	entries, objects, err := c.Ledger(ctx, from)
+	out, err := look(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return kept.AppendLedger(entries, objects)
+	v.ledger, v.standing = out.State, out.Standing
+	if out.Status == trust.StatusAlarmed {
+		v.o.Warn(protocol.Errorf(protocol.KindUntrusted, "%s", out.Text))
+	}
+	return nil
 }
 
-// LedgerSource serves an account's ledger from an entry on, with the objects
-// that the entries name.
-type LedgerSource interface {
-	Ledger(ctx context.Context, from uint64) (entries []*ledger.Entry, objects [][]byte, err error)
+// recipient returns the vault as what a run is sealed to: its newest key, as far as
+// that is proven.
+func (v *Vault) recipient() (directory.Recipient, error) {
+	if v.standing == nil {
+		return directory.Recipient{}, protocol.Errorf(protocol.KindUntrusted, "an alarm stands: nothing is written")
+	}
+	return v.standing.Vault(v.o.Vault)
 }
 
 // sync brings the vault up to date. What does not hold may be signed under entries
 // that came after the ledger was fetched: it is judged once more under these.
 func (v *Vault) sync(ctx context.Context) error {
 	err := v.syncUnder(ctx)
-	if protocol.KindOf(err) != protocol.KindUntrusted {
+	if protocol.KindOf(err) != protocol.KindUntrusted || trust.HeldBy(err) != nil {
 		return err
 	}
-	newer, failed := SyncLedger(ctx, v.o.State, v.ledgers)
-	if failed != nil || newer.Head() == v.ledger.Head() {
+	before := v.ledger.Head()
+	if failed := v.lookAtLedger(ctx); failed != nil || v.ledger.Head() == before {
 		return err
 	}
-	v.ledger = newer
 	if err := v.openKeys(); err != nil {
 		return err
 	}
@@ -62,6 +66,10 @@ func (v *Vault) sync(ctx context.Context) error {
 func (v *Vault) syncUnder(ctx context.Context) error {
 	if v.Writer() {
 		return v.syncWriter(ctx)
+	}
+	said, err := v.signedHead(ctx)
+	if err != nil {
+		return err
 	}
 	var wait sync.WaitGroup
 	var problems [3]error
@@ -77,10 +85,16 @@ func (v *Vault) syncUnder(ctx context.Context) error {
 		}
 		return err
 	}
+	if err := v.holdSaid(said); err != nil {
+		return err
+	}
 	if err := v.holdPrunes(ctx); err != nil {
 		return err
 	}
 	if err := v.holdOthers(); err != nil {
+		return err
+	}
+	if err := v.holdAnchored(); err != nil {
 		return err
 	}
 	return v.weighPacks()
@@ -103,10 +117,31 @@ func (v *Vault) holdPrunes(ctx context.Context) error {
 	return nil
 }
 
+// signedHead asks for the newest head, which the provider signs. Two signed heads
+// that cannot both be true are an alarm.
+func (v *Vault) signedHead(ctx context.Context) (api.Head, error) {
+	head, err := v.remote.Head(ctx)
+	if err != nil {
+		return head, v.trust.Judge(err)
+	}
+	return head, nil
+}
+
+// holdSaid demands that the chains, which were asked for after it, hold the head
+// that the provider signed.
+func (v *Vault) holdSaid(said api.Head) error {
+	head := ledger.VaultHead{Vault: v.o.Vault, Seq: said.Seq, Hash: said.Hash}
+	if said.Seq > 0 && !v.chain.Holds(head) || said.Generation > v.prunes.Number() || said.Generation == v.prunes.Number() && said.GenerationHash != v.prunes.Hash() {
+		return protocol.Errorf(protocol.KindUntrusted,
+			"the server signed record %d and prune step %d as the vault's newest and does not serve them: it hides something or shows a different past; nothing was used", said.Seq, said.Generation)
+	}
+	return nil
+}
+
 // syncWriter learns where the chain stands, and takes up what an earlier run of
 // this device left.
 func (v *Vault) syncWriter(ctx context.Context) error {
-	head, err := v.remote.Head(ctx)
+	head, err := v.signedHead(ctx)
 	if err != nil {
 		return err
 	}

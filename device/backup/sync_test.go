@@ -69,7 +69,7 @@ func (r *treeReader) file(e *tree.Entry) string {
 
 func newRun(t testing.TB, v *Vault) *seal.Run {
 	t.Helper()
-	to, err := v.ledger.VaultRecipient(v.o.Vault)
+	to, err := v.recipient()
 	check(t, err)
 	run, err := seal.NewRun(to)
 	check(t, err)
@@ -172,9 +172,9 @@ func TestSyncGoesOnAfterLostRecords(t *testing.T) {
 // vault, between its look at the ledger and at the records.
 func TestSyncLedgerBehind(t *testing.T) {
 	d, dir := someSnapshots(t, 1)
-	late := &lateLedger{fakeServer: d.server, hidden: true}
-	other := d.add(protocol.RoleOwner)
-	other.mustBackup(dir)
+	helper := d.add(protocol.RoleOwner)
+	late := &lateLedger{fakeServer: d.server}
+	late.after = func() { helper.add(protocol.RoleOwner).mustBackup(dir) }
 	v, done, err := d.openWith(late)
 	check(t, err)
 	defer done()
@@ -183,20 +183,20 @@ func TestSyncLedgerBehind(t *testing.T) {
 	}
 }
 
-// lateLedger does not show the newest entries at first.
+// lateLedger does something between the first look at the ledger and the next.
 type lateLedger struct {
 	*fakeServer
-	hidden bool
-	asked  int
+	after func()
+	asked int
 }
 
 func (l *lateLedger) Ledger(ctx context.Context, from uint64) ([]*ledger.Entry, [][]byte, error) {
 	l.asked++
 	entries, objects, err := l.fakeServer.Ledger(ctx, from)
-	if l.asked > 1 || err != nil {
-		return entries, objects, err
+	if l.asked == 1 {
+		l.after()
 	}
-	return entries[:1], nil, nil
+	return entries, objects, err
 }
 
 // TestSyncPlantedRun seals a writer's pack under the name of an owner's run: the

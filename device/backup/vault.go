@@ -13,7 +13,9 @@ import (
 	"github.com/solekey/solekey/device/keyring"
 	"github.com/solekey/solekey/device/state"
 	"github.com/solekey/solekey/device/tree"
+	"github.com/solekey/solekey/device/trust"
 	"github.com/solekey/solekey/protocol"
+	"github.com/solekey/solekey/protocol/directory"
 	"github.com/solekey/solekey/protocol/ledger"
 	"github.com/solekey/solekey/protocol/seal"
 	"github.com/solekey/solekey/protocol/snapshot"
@@ -41,10 +43,13 @@ type Vault struct {
 	device     *state.Device
 	kept       *state.Vault
 	remote     provider
-	ledgers    LedgerSource
+	account    trust.Member
+	trust      *trust.Trust
 	ledger     *ledger.State
+	standing   *directory.Standing   // of the ledger; nil where an alarm stands
 	ring       *keyring.Ring         // nil for a writer
 	opens      *keyring.VaultSecrets // nil for a writer
+	content    keyring.ContentSecret // what own is derived from
 	own        *tree.Secrets         // by which this device names, cuts and pads
 	index      *tree.Index
 	chain      *snapshot.Chain   // nil for a writer
@@ -67,7 +72,7 @@ type Vault struct {
 // what this device may open. Close the vault afterwards.
 func Open(ctx context.Context, o Options) (*Vault, error) {
 	v := &Vault{
-		o: o, kept: o.State.Vault(o.Vault), remote: o.Member.Vault(o.Vault), ledgers: o.Member,
+		o: o, kept: o.State.Vault(o.Vault), remote: o.Member.Vault(o.Vault), account: o.Member,
 		names: map[protocol.MemberID]*tree.Names{}, runs: map[runKey]*seal.Run{},
 	}
 	if v.o.Warn == nil {
@@ -75,6 +80,11 @@ func Open(ctx context.Context, o Options) (*Vault, error) {
 	}
 	var err error
 	if v.device, err = o.State.Device(); err != nil {
+		return nil, err
+	}
+	if v.trust, err = trust.New(trust.Options{
+		State: o.State, Source: o.Member, Name: v.device.Name, Self: o.Self.Member.ID(), Now: o.Now, Warn: v.o.Warn,
+	}); err != nil {
 		return nil, err
 	}
 	if err := v.open(ctx); err != nil {
@@ -85,7 +95,7 @@ func Open(ctx context.Context, o Options) (*Vault, error) {
 
 // open does what Open does once it is known whose device this is.
 func (v *Vault) open(ctx context.Context) (err error) {
-	if v.ledger, err = SyncLedger(ctx, v.o.State, v.ledgers); err != nil {
+	if err := v.lookAtLedger(ctx); err != nil {
 		return err
 	}
 	if err := v.openKeys(); err != nil {
@@ -112,7 +122,7 @@ func (v *Vault) openKeys() error {
 		if err != nil {
 			return err
 		}
-		v.own = tree.DeriveSecrets(content.Root, content.Namer)
+		v.content, v.own = content, tree.DeriveSecrets(content.Root, content.Namer)
 		return nil
 	}
 	var err error
@@ -122,8 +132,8 @@ func (v *Vault) openKeys() error {
 	if v.opens, err = v.ring.Vault(v.o.Vault); err != nil {
 		return err
 	}
-	content := v.opens.Content()
-	v.own = tree.DeriveSecrets(content.Root, content.Namer)
+	v.content = v.opens.Content()
+	v.own = tree.DeriveSecrets(v.content.Root, v.content.Namer)
 	return nil
 }
 

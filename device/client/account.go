@@ -16,6 +16,7 @@ import (
 	"github.com/solekey/solekey/protocol/api"
 	"github.com/solekey/solekey/protocol/keys"
 	"github.com/solekey/solekey/protocol/ledger"
+	"github.com/solekey/solekey/protocol/statement"
 )
 
 // maxListJSON bounds the answers that carry many parts.
@@ -36,25 +37,28 @@ func (c *Client) Info(ctx context.Context) (*api.Server, error) {
 	return info, nil
 }
 
-// CreateAccount opens an account and uses the invite up. A zero RequestID is
-// chosen here; to repeat it in a later run, choose it there.
-func (c *Client) CreateAccount(ctx context.Context, body *api.CreateAccount) (protocol.AccountID, error) {
+// CreateAccount opens an account and uses the invite up; it returns the server's
+// signed receipt of the name's first version, nil where none is demanded. A zero
+// RequestID is chosen here; to repeat it in a later run, choose it there.
+func (c *Client) CreateAccount(ctx context.Context, body *api.CreateAccount, p Promise) (*statement.Signed, error) {
 	b := *body
 	if b.RequestID.IsZero() {
 		b.RequestID = newRequestID()
 	}
 	if len(b.Entries) == 0 {
-		return protocol.AccountID{}, protocol.Errorf(protocol.KindInternal, "open account: no entries")
+		return nil, protocol.Errorf(protocol.KindInternal, "open account: no entries")
 	}
-	want := protocol.AccountID(sha256.Sum256(b.Entries[0]))
+	p.Account = protocol.AccountID(sha256.Sum256(b.Entries[0]))
 	var created api.Created
-	err := c.ask(ctx, call{method: http.MethodPost, path: api.PathAccounts}, b, &created, func() error {
-		if created.Account != want {
-			return unexpected("account %s, not %s", created.Account, want)
+	var receipt *statement.Signed
+	err := c.ask(ctx, call{method: http.MethodPost, path: api.PathAccounts}, b, &created, func() (err error) {
+		if created.Account != p.Account {
+			return unexpected("account %s, not %s", created.Account, p.Account)
 		}
-		return nil
+		receipt, err = c.receipt(p, created.Receipt)
+		return err
 	})
-	return want, err
+	return receipt, err
 }
 
 // RecoveryBox fetches the box under a locator; what is in it is for whoever
@@ -84,18 +88,29 @@ type account struct {
 func (a *account) Account() protocol.AccountID { return a.id }
 
 // Ledger returns the server's ledger from an entry on, and the objects that the
-// entries name. Entries follow each other in number; nothing else is verified:
-// fold them, and hold them against the mark.
+// entries name. Entries follow each other in number and reach at least to what
+// the server signed as the newest; nothing else is verified: fold them, and hold
+// them against the mark.
 func (a *account) Ledger(ctx context.Context, from uint64) (entries []*ledger.Entry, objects [][]byte, err error) {
-	for more := true; more; {
+	q, err := a.c.question(statement.KindLedger, a.id, protocol.VaultID{})
+	if err != nil {
+		return nil, nil, err
+	}
+	said, asked := (*statement.Statement)(nil), q
+	for more := true; more; asked = nil {
 		var page api.LedgerPage
 		at := from + uint64(len(entries))
 		k := call{
 			method: http.MethodGet, path: api.PathLedger(a.id), signer: a.signer, limit: maxListJSON,
-			query: func() url.Values { return url.Values{"from": {strconv.FormatUint(at, 10)}} },
+			query: func() url.Values { return asked.values(url.Values{api.QueryFrom: {strconv.FormatUint(at, 10)}}) },
 		}
 		var got []*ledger.Entry
 		err = a.c.ask(ctx, k, nil, &page, func() error {
+			if newest, err := asked.answered(page.Statement); err != nil {
+				return err
+			} else if newest != nil {
+				said = newest
+			}
 			var err error
 			got, err = checkLedgerPage(&page, at)
 			return err
@@ -108,7 +123,19 @@ func (a *account) Ledger(ctx context.Context, from uint64) (entries []*ledger.En
 			return nil, nil, unexpected("a ledger of more than %d entries", ledger.MaxEntries)
 		}
 	}
-	return entries, objects, nil
+	return entries, objects, reaches(entries, from, said)
+}
+
+// reaches demands that the entries hold what the server signed as the newest. A
+// signed head before what was asked for is for the marks to judge.
+func reaches(entries []*ledger.Entry, from uint64, said *statement.Statement) error {
+	if said == nil || said.Seq < from {
+		return nil
+	}
+	if at := said.Seq - from; at >= uint64(len(entries)) || entries[at].Hash() != said.Hash {
+		return unexpected("ledger entries without entry %d, which it signed as the newest", said.Seq)
+	}
+	return nil
 }
 
 // checkLedgerPage parses a page: entries in their order, objects that they name,
@@ -183,24 +210,43 @@ func (m *Member) Info(ctx context.Context) (*api.Account, error) {
 	return info, nil
 }
 
-// AppendLedger appends entries, which follow the head, with the objects that
-// they name. Where the ledger has grown meanwhile the error is KindConflict, and
-// its Refusal says to where.
-func (m *Member) AppendLedger(ctx context.Context, after ledger.Head, entries []*ledger.Entry, objects [][]byte, recovery []api.RecoveryBox) error {
-	if len(entries) == 0 {
-		return protocol.Errorf(protocol.KindInternal, "append to ledger: no entries")
+// Append is what extends a ledger: entries that follow the head, the objects that
+// they name, boxes for recovery keys among them, and the update of the name that
+// the last entry becomes newest by, with its opening.
+type Append struct {
+	After    ledger.Head
+	Entries  []*ledger.Entry
+	Objects  [][]byte
+	Recovery []api.RecoveryBox
+	Update   []byte
+	Opening  []byte
+	Promise  Promise
+}
+
+// AppendLedger appends entries and returns the server's signed receipt, nil where
+// none is demanded. Where the ledger has grown meanwhile the error is
+// KindConflict, and its Refusal says to where.
+func (m *Member) AppendLedger(ctx context.Context, b Append) (*statement.Signed, error) {
+	if len(b.Entries) == 0 {
+		return nil, protocol.Errorf(protocol.KindInternal, "append to ledger: no entries")
 	}
-	body := api.LedgerAppend{RequestID: newRequestID(), Seq: after.Seq, Prev: after.Hash, Objects: objects, Recovery: recovery}
-	for _, e := range entries {
+	body := api.LedgerAppend{
+		RequestID: newRequestID(), Seq: b.After.Seq, Prev: b.After.Hash, Objects: b.Objects, Recovery: b.Recovery,
+		Update: b.Update, Opening: b.Opening,
+	}
+	for _, e := range b.Entries {
 		body.Entries = append(body.Entries, e.Bytes())
 	}
-	last := entries[len(entries)-1]
-	var head api.LedgerHead
-	return m.c.ask(ctx, call{method: http.MethodPost, path: api.PathLedger(m.id), signer: m.signer}, body, &head, func() error {
+	last := b.Entries[len(b.Entries)-1]
+	var done api.Appended
+	var receipt *statement.Signed
+	err := m.c.ask(ctx, call{method: http.MethodPost, path: api.PathLedger(m.id), signer: m.signer}, body, &done, func() (err error) {
 		// Others may have appended since.
-		if head.Seq < last.Seq() || head.Seq == last.Seq() && head.Hash != last.Hash() {
-			return unexpected("ledger head %d, not %d", head.Seq, last.Seq())
+		if done.Seq < last.Seq() || done.Seq == last.Seq() && done.Hash != last.Hash() {
+			return unexpected("ledger head %d, not %d", done.Seq, last.Seq())
 		}
-		return nil
+		receipt, err = m.c.receipt(b.Promise, done.Receipt)
+		return err
 	})
+	return receipt, err
 }

@@ -172,13 +172,8 @@ func (c *Client) request(ctx context.Context, k call, token string, up *flow) (*
 // ask sends a JSON body, nil for none, and decodes a JSON answer of at most
 // limit bytes, nil for none. check holds the answer against what was asked.
 func (c *Client) ask(ctx context.Context, k call, body, answer any, check func() error) error {
-	if body != nil {
-		text, err := json.Marshal(body)
-		if err != nil {
-			return protocol.Wrap(protocol.KindInternal, err, "encode request")
-		}
-		k.body = func() [][]byte { return [][]byte{text} }
-		k.kind = api.TypeJSON
+	if err := c.send(&k, body); err != nil {
+		return err
 	}
 	if k.limit == 0 {
 		k.limit = api.MaxJSON
@@ -196,6 +191,20 @@ func (c *Client) ask(ctx context.Context, k call, body, answer any, check func()
 		return true, check()
 	}
 	return c.do(ctx, k)
+}
+
+// send makes a JSON body the call's; nil is none.
+func (c *Client) send(k *call, body any) error {
+	if body == nil {
+		return nil
+	}
+	text, err := json.Marshal(body)
+	if err != nil {
+		return protocol.Wrap(protocol.KindInternal, err, "encode request")
+	}
+	k.body = func() [][]byte { return [][]byte{text} }
+	k.kind = api.TypeJSON
+	return nil
 }
 
 // decode reads one JSON value and nothing behind it. Fields that are not known

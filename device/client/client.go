@@ -46,7 +46,8 @@ type Client struct {
 	http     *http.Client
 	up, down *rate.Limiter // nil: no bound
 	stall    time.Duration
-	least    int64 // bytes that must move within a stall
+	least    int64   // bytes that must move within a stall
+	signer   *Signer // whose statements are demanded; nil: none are
 
 	reached   atomic.Bool // whether the server ever answered
 	testPause func(attempt int) time.Duration

@@ -83,7 +83,7 @@ func openMethods(s *sample) []method {
 				say(w, 201, api.Created{Account: protocol.AccountID(sha256.Sum256(hear[api.CreateAccount](r).Entries[0]))})
 			},
 			call: func(w *world) error {
-				_, err := w.client.CreateAccount(bg, &api.CreateAccount{Name: "ada", Entries: [][]byte{s.entries[0].Bytes()}})
+				_, err := w.client.CreateAccount(bg, &api.CreateAccount{Name: "ada", Entries: [][]byte{s.entries[0].Bytes()}}, Promise{})
 				return err
 			},
 		},
@@ -114,7 +114,8 @@ func accountMethods(s *sample) []method {
 				say(w, 200, api.LedgerHead{Seq: s.state.Head().Seq, Hash: s.state.Head().Hash})
 			},
 			call: func(w *world) error {
-				return w.member().AppendLedger(bg, ledger.Head{}, s.entries, s.objects, nil)
+				_, err := w.member().AppendLedger(bg, Append{Entries: s.entries, Objects: s.objects})
+				return err
 			},
 		},
 		{

@@ -14,6 +14,7 @@ import (
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/api"
 	"github.com/solekey/solekey/protocol/snapshot"
+	"github.com/solekey/solekey/protocol/statement"
 )
 
 // Vault is one vault at the server.
@@ -35,11 +36,33 @@ func (v *Vault) call(method, below string) call {
 	return call{method: method, path: v.path + below, signer: v.m.signer}
 }
 
-// Head asks for the vault's present state. Hold it against the marks.
+// Head asks for the vault's present state, which the server signs where that is
+// demanded. Hold it against the marks.
 func (v *Vault) Head(ctx context.Context) (api.Head, error) {
-	var head api.Head
-	err := v.m.c.ask(ctx, v.call(http.MethodGet, api.BelowHead), nil, &head, func() error { return checkHead(head) })
-	return head, err
+	q, err := v.m.c.question(statement.KindVault, v.m.id, v.id)
+	if err != nil {
+		return api.Head{}, err
+	}
+	var answer api.HeadAnswer
+	k := v.call(http.MethodGet, api.BelowHead)
+	if q != nil {
+		k.query = func() url.Values { return q.values(url.Values{}) }
+	}
+	err = v.m.c.ask(ctx, k, nil, &answer, func() error {
+		said, err := q.answered(answer.Statement)
+		if err == nil && said != nil && answer.Head != signedHead(said) {
+			return unexpected("another head than the one it signed")
+		}
+		if err != nil {
+			return err
+		}
+		return checkHead(answer.Head)
+	})
+	return answer.Head, err
+}
+
+func signedHead(s *statement.Statement) api.Head {
+	return api.Head{Seq: s.Seq, Hash: s.Hash, Generation: s.Generation, GenerationHash: s.GenerationHash}
 }
 
 func checkHead(h api.Head) error {

@@ -7,6 +7,7 @@
 // this, each with the wraps and boxes that it names.
 //
 // Open gives a Ring, which reads. A Draft makes entries; what it collected is a
-// Batch, to be appended at the provider in one piece. Nothing is sealed here to
-// a key that did not come out of the ledger. See spec/keyring.md.
+// Batch, to be appended at the provider in one piece, with the directory's update.
+// Nothing is sealed here to a key that a directory.Standing does not prove. See
+// spec/keyring.md.
 package keyring

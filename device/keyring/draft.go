@@ -12,33 +12,43 @@ import (
 
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/canonical"
+	"github.com/solekey/solekey/protocol/directory"
 	"github.com/solekey/solekey/protocol/keys"
 	"github.com/solekey/solekey/protocol/ledger"
 	"github.com/solekey/solekey/protocol/seal"
+	"github.com/solekey/solekey/protocol/tlog"
 )
 
 // Batch is what a draft made: entries that follow each other, and the wraps and
-// boxes that they name. It is appended at the provider whole or not at all.
+// boxes that they name. It is appended at the provider whole or not at all,
+// together with the update by which the directory comes to name its last entry.
 type Batch struct {
 	Entries []*ledger.Entry
 	Objects [][]byte
 	State   *ledger.State // after the last entry
+
+	// Update and Opening are set by Draft.Publish.
+	Update  *directory.Update
+	Opening directory.Opening
 }
 
 // Draft makes ledger entries. Each method folds what it made before it goes on,
-// so that every recipient comes out of the ledger as it will be. After an error
-// a draft must be dropped; nothing has left the device.
+// so that every recipient comes out of the ledger as it will be, by a standing
+// that proves what was before it. After an error a draft must be dropped; nothing
+// has left the device.
 type Draft struct {
-	batch   Batch
-	objects map[protocol.Hash][]byte // of the batch
-	older   Objects                  // of the ledger before the batch
-	self    *keys.MemberSecrets
-	secrets map[uint64]*keys.Secret
-	at      protocol.Time
+	batch    Batch
+	standing *directory.Standing      // of the ledger as it will be
+	objects  map[protocol.Hash][]byte // of the batch
+	older    Objects                  // of the ledger before the batch
+	self     *keys.MemberSecrets
+	secrets  map[uint64]*keys.Secret
+	before   uint64 // epoch of the account secret before the batch, 0 for a new account
+	at       protocol.Time
 }
 
 // Create drafts a new account whose first device is self. Complete it with
-// AddRecovery and Rotate, then CreateVault and names.
+// AddRecovery and Rotate, then CreateVault and names, and Publish it.
 func Create(self *keys.MemberSecrets, at protocol.Time) (*Draft, error) {
 	body := ledger.Body{Genesis: &ledger.Genesis{Device: *self.Public()}}
 	_, _ = rand.Read(body.Genesis.Nonce[:]) // crypto/rand.Read never fails
@@ -50,22 +60,29 @@ func Create(self *keys.MemberSecrets, at protocol.Time) (*Draft, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := newDraft(state, self, at)
+	standing, err := directory.Begin(state, self.ID())
+	if err != nil {
+		return nil, err
+	}
+	d := newDraft(standing, self, at)
 	d.batch.Entries = append(d.batch.Entries, genesis)
 	return d, nil
 }
 
 // Edit drafts entries that follow the ring's ledger, signed by the ring's own
-// member.
-func (r *Ring) Edit(at protocol.Time) *Draft {
-	d := newDraft(r.state, r.self, at)
-	d.older, d.secrets = r.objects, r.secrets
-	return d
+// member. On is what proves that ledger; who may be sealed to comes out of it.
+func (r *Ring) Edit(on *directory.Standing, at protocol.Time) (*Draft, error) {
+	if on.Account() != r.state.Account() || on.State().Head() != r.state.Head() {
+		return nil, protocol.Errorf(protocol.KindInternal, "edit: the standing is of another ledger than the ring")
+	}
+	d := newDraft(on, r.self, at)
+	d.older, d.secrets, d.before = r.objects, r.secrets, r.state.Epoch()
+	return d, nil
 }
 
-func newDraft(state *ledger.State, self *keys.MemberSecrets, at protocol.Time) *Draft {
-	d := &Draft{self: self, at: at, objects: map[protocol.Hash][]byte{}, secrets: map[uint64]*keys.Secret{}}
-	d.batch.State = state
+func newDraft(on *directory.Standing, self *keys.MemberSecrets, at protocol.Time) *Draft {
+	d := &Draft{standing: on, self: self, at: at, objects: map[protocol.Hash][]byte{}, secrets: map[uint64]*keys.Secret{}}
+	d.batch.State = on.State()
 	d.older = func(name protocol.Hash) ([]byte, error) {
 		return nil, protocol.Errorf(protocol.KindUntrusted, "object %s is not there", name)
 	}
@@ -74,6 +91,36 @@ func newDraft(state *ledger.State, self *keys.MemberSecrets, at protocol.Time) *
 
 // Batch returns what was drafted.
 func (d *Draft) Batch() *Batch { return &d.batch }
+
+// Standing returns the standing of the ledger as it will be.
+func (d *Draft) Standing() *directory.Standing { return d.standing }
+
+// Publish returns the batch with the update that gives the name of the index its
+// version: signed with the key that the account secret in force before the batch
+// gives for it, for the first version the one after; it names the key of the next
+// version, from the secret in force after. Each call draws a new blind.
+func (d *Draft) Publish(log *tlog.LogKey, index protocol.Hash, version uint64) (*Batch, error) {
+	if len(d.batch.Entries) == 0 || version == 0 || (version == 1) != (d.before == 0) {
+		return nil, protocol.Errorf(protocol.KindInternal, "publish: version %d of a name does not go with this batch", version)
+	}
+	after, err := d.secret()
+	if err != nil {
+		return nil, err
+	}
+	before := after
+	if d.before > 0 {
+		var known bool
+		if before, known = d.secrets[d.before]; !known {
+			return nil, protocol.Errorf(protocol.KindDenied, "the account secret in force is not known here: this member cannot change the account")
+		}
+	}
+	b := d.batch
+	b.Opening = directory.GenerateOpening(d.account(), b.State.Head())
+	key := directory.DeriveUpdateSecret(before, d.account(), version)
+	next := directory.DeriveUpdateSecret(after, d.account(), version+1)
+	b.Update = directory.NewUpdate(log, index, version, b.Opening, key, next)
+	return &b, nil
+}
 
 // Ring returns a ring over the ledger as it will be.
 func (d *Draft) Ring() (*Ring, error) { return Open(d.batch.State, d.object, d.self) }
@@ -99,11 +146,11 @@ func (d *Draft) say(body ledger.Body) error {
 	if err != nil {
 		return err
 	}
-	state, err := d.batch.State.Extend([]*ledger.Entry{entry}, nil)
+	standing, err := d.standing.Extend(d.self.ID(), []*ledger.Entry{entry})
 	if err != nil {
 		return err
 	}
-	d.batch.State = state
+	d.standing, d.batch.State = standing, standing.State()
 	d.batch.Entries = append(d.batch.Entries, entry)
 	return nil
 }
@@ -160,7 +207,7 @@ func (d *Draft) grantSecret(member protocol.MemberID) error {
 	if err != nil {
 		return err
 	}
-	to, err := d.batch.State.MemberRecipient(member)
+	to, err := d.standing.Member(member)
 	if err != nil {
 		return err
 	}
@@ -173,7 +220,7 @@ func (d *Draft) grantSecret(member protocol.MemberID) error {
 }
 
 func (d *Draft) grantVault(member protocol.MemberID, v *VaultSecrets) error {
-	to, err := d.batch.State.MemberRecipient(member)
+	to, err := d.standing.Member(member)
 	if err != nil {
 		return err
 	}
@@ -189,7 +236,11 @@ func (d *Draft) grantVault(member protocol.MemberID, v *VaultSecrets) error {
 func (d *Draft) Rotate() error {
 	epoch, secret := d.batch.State.Epoch()+1, keys.GenerateSecret()
 	body := &ledger.Rotate{Epoch: epoch}
-	for _, to := range d.batch.State.Holders() {
+	holders, err := d.standing.Holders()
+	if err != nil {
+		return err
+	}
+	for _, to := range holders {
 		wrap, err := seal.Wrap(to, secretContext(d.account(), to.Member(), epoch), secret)
 		if err != nil {
 			return err

@@ -57,6 +57,7 @@ type transcript struct {
 	Newcomer   protocol.MemberID  `cbor:"8,keyasint"`
 	Role       protocol.Role      `cbor:"9,keyasint"`
 	New        nonce              `cbor:"10,keyasint"` // the new device's nonce
+	World      protocol.Hash      `cbor:"11,keyasint"` // the log, its keys and the quorum that both go by
 }
 
 // The labels under which an enrolment's bytes are hashed.
@@ -136,6 +137,7 @@ func (s *stage) step(from stage) error {
 // after one of the two is the account the one that the approver meant.
 type Newcomer struct {
 	server string
+	joins  protocol.Hash // the hash of the world
 	part   revealPart
 	scan   *keys.Secret // of the long code
 	stage  stage
@@ -147,10 +149,12 @@ type Newcomer struct {
 }
 
 // NewNewcomer begins an enrolment of the device whose keys are given, in the
-// role, at the server of the name (api.ServerName).
-func NewNewcomer(self *keys.MemberKeys, role protocol.Role, server string) *Newcomer {
+// role, at the server of the name (api.ServerName) and in the world of the hash.
+// The world may be what the server says: the codes match only where the approver
+// goes by the same.
+func NewNewcomer(self *keys.MemberKeys, role protocol.Role, server string, world protocol.Hash) *Newcomer {
 	part := revealPart{Version: protocol.FormatVersion, Keys: *self, Role: role, Nonce: freshNonce()}
-	return &Newcomer{server: server, self: self.ID(), part: part, scan: keys.GenerateSecret()}
+	return &Newcomer{server: server, joins: world, self: self.ID(), part: part, scan: keys.GenerateSecret()}
 }
 
 // Commitment is sent first; it binds keys and nonce and shows neither.
@@ -183,7 +187,7 @@ func (n *Newcomer) Challenged(challenge []byte, state *ledger.State) (reveal []b
 	n.seen = transcript{
 		Server: n.server, Account: c.Account, Ledger: c.Ledger, Commitment: n.part.commitment(),
 		Approver: c.Member, Approved: c.Nonce,
-		Newcomer: n.part.Keys.ID(), Role: n.part.Role, New: n.part.Nonce,
+		Newcomer: n.part.Keys.ID(), Role: n.part.Role, New: n.part.Nonce, World: n.joins,
 	}.hash()
 	n.world = c
 	n.part.Proof = mac(n.scan, labelProof, n.seen)
@@ -263,6 +267,7 @@ func (n *Newcomer) CheckAdded(state *ledger.State) error {
 // Only after one of the two may the new device enter the ledger.
 type Approval struct {
 	server     string
+	world      protocol.Hash // the hash of the world
 	commitment protocol.Hash
 	part       challengePart
 	stage      stage
@@ -271,8 +276,9 @@ type Approval struct {
 }
 
 // NewApproval begins to approve the enrolment of a commitment. self must be an
-// owner device of the ledger, which must be as new as can be had.
-func NewApproval(self protocol.MemberID, state *ledger.State, server string, commitment []byte) (*Approval, error) {
+// owner device of the ledger, which must be as new as can be had; the world is
+// that of this device.
+func NewApproval(self protocol.MemberID, state *ledger.State, server string, world protocol.Hash, commitment []byte) (*Approval, error) {
 	if len(commitment) != len(protocol.Hash{}) {
 		return nil, errEnrol("the commitment has the wrong size")
 	}
@@ -282,7 +288,7 @@ func NewApproval(self protocol.MemberID, state *ledger.State, server string, com
 	if err := checkApprover(&part, state); err != nil {
 		return nil, protocol.Wrap(protocol.KindDenied, err, "this device cannot approve")
 	}
-	return &Approval{server: server, commitment: protocol.Hash(commitment), part: part}, nil
+	return &Approval{server: server, world: world, commitment: protocol.Hash(commitment), part: part}, nil
 }
 
 // Challenge is sent second.
@@ -314,7 +320,7 @@ func (a *Approval) Revealed(reveal []byte) error {
 	a.seen = transcript{
 		Server: a.server, Account: a.part.Account, Ledger: a.part.Ledger, Commitment: a.commitment,
 		Approver: a.part.Member, Approved: a.part.Nonce,
-		Newcomer: r.Keys.ID(), Role: r.Role, New: r.Nonce,
+		Newcomer: r.Keys.ID(), Role: r.Role, New: r.Nonce, World: a.world,
 	}.hash()
 	a.stage = stageMet
 	return nil

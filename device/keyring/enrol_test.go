@@ -27,6 +27,8 @@ type enrolling struct {
 
 const someServer = "pin:00"
 
+var someWorld = protocol.Hash{1}
+
 func mustEnrol(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
@@ -48,8 +50,8 @@ func newEnrolling(t *testing.T) *enrolling {
 	e.draft, err = Create(e.owner, 1)
 	mustEnrol(t, err)
 	mustEnrol(t, e.draft.Rotate())
-	e.new = NewNewcomer(e.device.Public(), protocol.RoleOwner, someServer)
-	e.approve, err = NewApproval(e.owner.ID(), e.state(), someServer, e.new.Commitment())
+	e.new = NewNewcomer(e.device.Public(), protocol.RoleOwner, someServer, someWorld)
+	e.approve, err = NewApproval(e.owner.ID(), e.state(), someServer, someWorld, e.new.Commitment())
 	mustEnrol(t, err)
 	return e
 }
@@ -175,8 +177,8 @@ func TestEnrolNoticesTheServer(t *testing.T) {
 	t.Run("a device of its own at both sides", func(t *testing.T) {
 		// The server enrols a device of its own and shows the new one its own world.
 		real, fake := newEnrolling(t), newEnrolling(t)
-		evil := NewNewcomer(keys.GenerateMemberSecrets().Public(), protocol.RoleOwner, someServer)
-		approval, err := NewApproval(real.owner.ID(), real.state(), someServer, evil.Commitment())
+		evil := NewNewcomer(keys.GenerateMemberSecrets().Public(), protocol.RoleOwner, someServer, someWorld)
+		approval, err := NewApproval(real.owner.ID(), real.state(), someServer, someWorld, evil.Commitment())
 		mustEnrol(t, err)
 		reveal, err := evil.Challenged(approval.Challenge(), real.state())
 		mustEnrol(t, err)
@@ -185,6 +187,22 @@ func TestEnrolNoticesTheServer(t *testing.T) {
 		_, err = approval.ConfirmShort(fake.new.ShortCode()) // what the user reads on the device
 		wantEnrolKind(t, err, protocol.KindWrongSecret)
 		wantEnrolKind(t, fake.new.CheckAnswer("AAAA-AAAA"), protocol.KindWrongSecret)
+	})
+	t.Run("a log of its own for the new device", func(t *testing.T) {
+		for _, long := range []bool{false, true} {
+			e := newEnrolling(t)
+			e.new = NewNewcomer(e.device.Public(), protocol.RoleOwner, someServer, protocol.Hash{2})
+			var err error
+			e.approve, err = NewApproval(e.owner.ID(), e.state(), someServer, someWorld, e.new.Commitment())
+			mustEnrol(t, err)
+			e.met()
+			if long {
+				_, err = e.approve.ConfirmLong(e.new.LongCode())
+			} else {
+				_, err = e.approve.ConfirmShort(e.new.ShortCode())
+			}
+			wantEnrolKind(t, err, protocol.KindWrongSecret)
+		}
 	})
 	t.Run("a scanned code in a world of its own", func(t *testing.T) {
 		fake := newEnrolling(t).met()
@@ -238,6 +256,7 @@ func TestCodesCoverEverything(t *testing.T) {
 		"new device":      func(x *transcript) { x.Newcomer[9]++ },
 		"role":            func(x *transcript) { x.Role = protocol.RoleWriter },
 		"new device's":    func(x *transcript) { x.New[9]++ },
+		"world":           func(x *transcript) { x.World[9]++ },
 		"nothing at all.": nil,
 	}
 	for name, change := range changes {
@@ -257,9 +276,9 @@ func TestCodesCoverEverything(t *testing.T) {
 
 func TestApprovalNeedsAnOwner(t *testing.T) {
 	e := newEnrolling(t)
-	_, err := NewApproval(e.device.ID(), e.state(), someServer, e.new.Commitment())
+	_, err := NewApproval(e.device.ID(), e.state(), someServer, someWorld, e.new.Commitment())
 	wantEnrolKind(t, err, protocol.KindDenied)
-	_, err = NewApproval(e.owner.ID(), e.state(), someServer, e.new.Commitment()[:31])
+	_, err = NewApproval(e.owner.ID(), e.state(), someServer, someWorld, e.new.Commitment()[:31])
 	wantEnrolKind(t, err, protocol.KindUntrusted)
 }
 
@@ -326,8 +345,8 @@ func FuzzEnrolParts(f *testing.F) {
 		f.Fatal(err)
 	}
 	state := draft.Batch().State
-	n := NewNewcomer(keys.NewMemberSecrets(mustSecret(f, 2), "new").Public(), protocol.RoleOwner, someServer)
-	a, err := NewApproval(owner.ID(), state, someServer, n.Commitment())
+	n := NewNewcomer(keys.NewMemberSecrets(mustSecret(f, 2), "new").Public(), protocol.RoleOwner, someServer, someWorld)
+	a, err := NewApproval(owner.ID(), state, someServer, someWorld, n.Commitment())
 	if err != nil {
 		f.Fatal(err)
 	}

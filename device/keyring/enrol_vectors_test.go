@@ -38,25 +38,28 @@ func enrolVector(t *testing.T, name, says string, role protocol.Role, server str
 		Member: protocol.MemberID{7}, Nonce: nonce{8},
 	}
 	scan := mustSecret(t, 9)
-	seen := seenBy(server, &reveal, &challenge)
+	world := protocol.Hash{10}
+	seen := seenBy(server, world, &reveal, &challenge)
 	reveal.Proof = mac(scan, labelProof, seen)
 	commitment, confirmation := reveal.commitment(), mac(scan, labelConfirm, seen)
 	return vectors.New(name, says, "enrolment", "valid", canonical.MustMarshal(challenge), canonical.MustMarshal(reveal)).
-		With("server", server).WithHex("commitment", commitment[:]).WithHex("transcript", seen[:]).
+		With("server", server).WithHex("world", world[:]).WithHex("commitment", commitment[:]).WithHex("transcript", seen[:]).
 		With("short-code", shortCode(labelCode, seen)).With("answer", shortCode(labelAnswer, seen)).
 		With("long-code", longCode(scan)).WithHex("confirmation", confirmation[:])
 }
 
-func seenBy(server string, r *revealPart, c *challengePart) protocol.Hash {
+func seenBy(server string, world protocol.Hash, r *revealPart, c *challengePart) protocol.Hash {
 	return transcript{
 		Server: server, Account: c.Account, Ledger: c.Ledger, Commitment: r.commitment(), Approver: c.Member,
-		Approved: c.Nonce, Newcomer: r.Keys.ID(), Role: r.Role, New: r.Nonce,
+		Approved: c.Nonce, Newcomer: r.Keys.ID(), Role: r.Role, New: r.Nonce, World: world,
 	}.hash()
 }
 
 // checkEnrolVector plays the approving side from the parts alone.
 func checkEnrolVector(t *testing.T, v *vectors.Vector) {
-	a := &Approval{server: v.Text(t, "server"), commitment: protocol.Hash(v.Hex(t, "commitment"))}
+	a := &Approval{
+		server: v.Text(t, "server"), world: protocol.Hash(v.Hex(t, "world")), commitment: protocol.Hash(v.Hex(t, "commitment")),
+	}
 	mustEnrol(t, canonical.Unmarshal(v.Parts[0], maxEnrolPart, &a.part))
 	mustEnrol(t, a.Revealed(v.Parts[1]))
 	if a.seen != protocol.Hash(v.Hex(t, "transcript")) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/canonical"
+	"github.com/solekey/solekey/protocol/directory"
 	"github.com/solekey/solekey/protocol/keys"
 	"github.com/solekey/solekey/protocol/seal"
 )
@@ -119,9 +120,13 @@ type Place struct {
 	Server  string             `cbor:"2,keyasint"` // URL
 	Pin     protocol.Hash      `cbor:"3,keyasint"` // of the server's TLS key; zero: a public certificate
 	Name    string             `cbor:"4,keyasint"` // of the account at the provider
+	// World is the world that the account's devices joined, whole: with nothing else
+	// to go by, nobody could be asked for it.
+	World []byte `cbor:"5,keyasint"`
 }
 
-const maxPlace = 4096
+// maxPlace keeps the box within what a provider keeps of one.
+const maxPlace = 64<<10 - seal.BoxOverhead
 
 // SealPlace boxes the place for the recovery key.
 func (k *RecoveryKey) SealPlace(p *Place) []byte {
@@ -136,8 +141,17 @@ func (k *RecoveryKey) OpenPlace(box []byte) (*Place, error) {
 		return nil, err
 	}
 	p := new(Place)
-	return p, canonical.Unmarshal(plain, maxPlace, p)
+	if err := canonical.Unmarshal(plain, maxPlace, p); err != nil {
+		return nil, err
+	}
+	if _, err := p.Joins(); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
+
+// Joins returns the world to join.
+func (p *Place) Joins() (*directory.World, error) { return directory.ParseWorld(p.World) }
 
 func (k *RecoveryKey) placeContext() seal.Context {
 	return seal.Context{Type: seal.TypeRecovery, ID: k.Locator()}

@@ -7,10 +7,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/solekey/solekey/protocol"
+	"github.com/solekey/solekey/protocol/canonical"
+	"github.com/solekey/solekey/protocol/directory/directorytest"
 	"github.com/solekey/solekey/protocol/seal"
 )
 
@@ -100,10 +103,10 @@ func TestRecoveryKeyHides(t *testing.T) {
 
 func TestPlace(t *testing.T) {
 	k := someKey(1)
-	p := &Place{Account: protocol.AccountID{1}, Server: "https://backup.example:8443", Pin: protocol.Hash{2}, Name: "anna"}
+	p := &Place{Account: protocol.AccountID{1}, Server: "https://backup.example:8443", Pin: protocol.Hash{2}, Name: "anna", World: directorytest.New(t).World.Bytes()}
 	box := k.SealPlace(p)
 	again, err := k.OpenPlace(box)
-	if err != nil || *again != *p {
+	if err != nil || !reflect.DeepEqual(again, p) {
 		t.Fatalf("%+v, %v", again, err)
 	}
 	if bytes.Equal(box, k.SealPlace(p)) {
@@ -116,7 +119,11 @@ func TestPlace(t *testing.T) {
 		wantKind(t, "a changed box", err, protocol.KindUntrusted, "")
 	}
 	secret := k.secret.Derive("recovery/box")
-	for what, plain := range map[string][]byte{"nothing": nil, "not CBOR": {0xff}, "another type": {0x80}, "too long": make([]byte, maxPlace+1)} {
+	noWorld := *p
+	noWorld.World = nil
+	for what, plain := range map[string][]byte{
+		"nothing": nil, "not CBOR": {0xff}, "another type": {0x80}, "too long": make([]byte, maxPlace+1), "no world": canonical.MustMarshal(noWorld),
+	} {
 		_, err := k.OpenPlace(seal.Box(secret, k.placeContext(), plain))
 		wantKind(t, what, err, protocol.KindUntrusted, "")
 	}
@@ -149,13 +156,16 @@ func TestComingBack(t *testing.T) {
 	w := newWorld(t)
 	k := GenerateRecoveryKey()
 	w.edit(w.anna, func(d *Draft) error { return d.AddRecovery(k.Member().Public()) })
-	box := k.SealPlace(&Place{Account: w.state.Account(), Server: "https://a.example"})
+	joined := directorytest.New(t).World
+	box := k.SealPlace(&Place{Account: w.state.Account(), Server: "https://a.example", World: joined.Bytes()})
 	again, err := ParseRecoveryKey(k.Written())
 	must(t, err)
 	place, err := again.OpenPlace(box)
 	must(t, err)
-	if place.Account != w.state.Account() {
-		t.Error("another account")
+	world, err := place.Joins()
+	must(t, err)
+	if place.Account != w.state.Account() || world.Hash() != joined.Hash() {
+		t.Error("another account, or another world")
 	}
 	sameVault(t, w.opened(w.anna)[0], w.opened(again.Member())[0])
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/solekey/solekey/protocol"
+	"github.com/solekey/solekey/protocol/directory/directorytest"
 	"github.com/solekey/solekey/protocol/keys"
 	"github.com/solekey/solekey/protocol/ledger"
 	"github.com/solekey/solekey/protocol/seal"
@@ -209,7 +210,8 @@ func TestRemovedKnowNothingNew(t *testing.T) {
 func TestRingIsAView(t *testing.T) {
 	w := newWorld(t)
 	r := w.ring(w.anna)
-	d := r.Edit(2)
+	d, err := r.Edit(directorytest.Standing(t, w.state), 2)
+	must(t, err)
 	must(t, d.Renew(w.opened(w.anna)))
 	if r.State().Epoch() != 1 || len(r.secrets) != 1 {
 		t.Error("the ring moved with its draft")

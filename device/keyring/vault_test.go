@@ -112,7 +112,7 @@ func TestVaultEpochs(t *testing.T) {
 // secret, wrong content.
 func (w *world) badVault(plain func(honest vaultBox) []byte) error {
 	w.t.Helper()
-	d := w.ring(w.anna).Edit(2)
+	d := w.draft(w.anna)
 	v := w.opened(w.anna, w.docs)[0]
 	wrap := keys.GenerateWrapSecret()
 	var box vaultBox

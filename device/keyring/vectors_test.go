@@ -7,14 +7,19 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
+	"reflect"
 	"slices"
 	"strconv"
 	"testing"
 
 	"github.com/solekey/solekey/protocol"
+	"github.com/solekey/solekey/protocol/directory"
 	"github.com/solekey/solekey/protocol/keys"
 	"github.com/solekey/solekey/protocol/ledger"
 	"github.com/solekey/solekey/protocol/seal"
+	"github.com/solekey/solekey/protocol/statement"
+	"github.com/solekey/solekey/protocol/tlog"
+	"github.com/solekey/solekey/protocol/vrf"
 	"github.com/solekey/solekey/test/vectors"
 )
 
@@ -23,7 +28,7 @@ func TestKeyringVectors(t *testing.T) {
 		Prefix: "keyring",
 		Generate: func(t *testing.T) []*vectors.Vector {
 			var list []*vectors.Vector
-			for _, some := range [][]*vectors.Vector{recoveryVectors(), placeVectors(), labelVectors(t), writerVectors(t), accountVectors(t)} {
+			for _, some := range [][]*vectors.Vector{recoveryVectors(), placeVectors(t), labelVectors(t), writerVectors(t), accountVectors(t)} {
 				list = append(list, some...)
 			}
 			return list
@@ -72,11 +77,13 @@ func checkRecoveryVector(t *testing.T, v *vectors.Vector) {
 	}
 }
 
-func placeVectors() []*vectors.Vector {
-	place := &Place{Account: protocol.AccountID{1}, Server: "https://backup.example:8443", Pin: protocol.Hash{2}, Name: "anna"}
+func placeVectors(t *testing.T) []*vectors.Vector {
+	place := &Place{
+		Account: protocol.AccountID{1}, Server: "https://backup.example:8443", Pin: protocol.Hash{2}, Name: "anna", World: seededWorld(t).Bytes(),
+	}
 	with := func(v *vectors.Vector) *vectors.Vector {
 		return v.With("randomised", "yes").With("written", someKey(1).Written()).With("server", place.Server).
-			WithHex("account", place.Account[:]).WithHex("pin", place.Pin[:]).With("name", place.Name)
+			WithHex("account", place.Account[:]).WithHex("pin", place.Pin[:]).With("name", place.Name).WithHex("world", place.World)
 	}
 	return []*vectors.Vector{
 		with(vectors.New("keyring-place", "a recovery box", "keyring-place", vectors.Valid, someKey(1).SealPlace(place))),
@@ -84,15 +91,29 @@ func placeVectors() []*vectors.Vector {
 	}
 }
 
+// seededWorld is a world whose keys come from seeds.
+func seededWorld(t *testing.T) *directory.World {
+	t.Helper()
+	key, err := vrf.Parse(mustSecret(t, 21).Expose())
+	must(t, err)
+	said, err := statement.ParseSecret(mustSecret(t, 22).Expose())
+	must(t, err)
+	policy, err := tlog.ParsePolicy([]byte("log log.example+56746613+Ac+KKA3iQ/T1UaweR+SoDFNDGtIgTzXGoG+JdQdy5YhX\nquorum none\n"))
+	must(t, err)
+	world, err := directory.NewWorld(policy, key.Public(), said.Public())
+	must(t, err)
+	return world
+}
+
 func checkPlaceVector(t *testing.T, v *vectors.Vector) {
 	k, err := ParseRecoveryKey(v.Text(t, "written"))
 	must(t, err)
 	want := Place{
 		Account: protocol.AccountID(v.Hex(t, "account")), Server: v.Text(t, "server"),
-		Pin: protocol.Hash(v.Hex(t, "pin")), Name: v.Text(t, "name"),
+		Pin: protocol.Hash(v.Hex(t, "pin")), Name: v.Text(t, "name"), World: v.Hex(t, "world"),
 	}
 	p, err := k.OpenPlace(v.Body(t))
-	if v.Expect(t, err) && *p != want {
+	if v.Expect(t, err) && !reflect.DeepEqual(*p, want) {
 		t.Errorf("read as %+v", p)
 	}
 }
@@ -198,7 +219,7 @@ func (w *world) wholeAccount(seeds map[string]*keys.Secret) *vectors.Vector {
 // swappedAccount has a rotation by an owner who names each holder's wrap for the
 // other: the ledger is in order, and nothing opens.
 func (w *world) swappedAccount(seeds map[string]*keys.Secret) *vectors.Vector {
-	d := w.ring(w.anna).Edit(3)
+	d := w.draft(w.anna)
 	must(w.t, d.Rotate())
 	swapped := *d.Batch().Entries[0].Body().Rotate
 	first, second := swapped.Wraps[0], swapped.Wraps[1]

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/solekey/solekey/protocol"
+	"github.com/solekey/solekey/protocol/directory/directorytest"
 	"github.com/solekey/solekey/protocol/keys"
 	"github.com/solekey/solekey/protocol/ledger"
 )
@@ -110,8 +111,16 @@ func (w *world) ring(who *keys.MemberSecrets) *Ring {
 // try drafts something without keeping it.
 func (w *world) try(who *keys.MemberSecrets, change func(*Draft) error) (*Draft, error) {
 	w.t.Helper()
-	d := w.ring(who).Edit(2)
+	d := w.draft(who)
 	return d, change(d)
+}
+
+// draft begins a draft on a ledger that a directory proves.
+func (w *world) draft(who *keys.MemberSecrets) *Draft {
+	w.t.Helper()
+	d, err := w.ring(who).Edit(directorytest.Standing(w.t, w.state), 2)
+	must(w.t, err)
+	return d
 }
 
 func (w *world) edit(who *keys.MemberSecrets, change func(*Draft) error) {

@@ -26,6 +26,9 @@ type Anchors struct {
 	// Heads what it commits to.
 	Last  protocol.Time      `json:"last"`
 	Heads []ledger.VaultHead `json:"heads,omitempty"`
+	// Day and Slot are where the next one goes, unless it is taken there.
+	Day  string `json:"day,omitempty"`
+	Slot uint64 `json:"slot,omitempty"`
 	// Pending were sent and not yet seen in the log.
 	Pending []Anchor `json:"pending,omitempty"`
 	// Proven is when one was last seen in the log, 0 for never.

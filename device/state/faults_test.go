@@ -208,12 +208,14 @@ func TestLedgerStory(t *testing.T) {
 	w := newWorld(t)
 	first := w.joined()
 	second := w.joinedElsewhere()
-	ring := w.ring
+	ring, standing := w.ring, w.standing
 	all := append([]*ledger.Entry(nil), w.batch.Entries...)
 	for _, label := range []string{"desk", "lap", "attic"} {
-		d := ring.Edit(3)
+		d, err := ring.Edit(standing, 3)
+		must(t, err)
 		must(t, d.NameMember(w.self.ID(), label))
-		_, err := first.AppendLedger(d.Batch().Entries, d.Batch().Objects)
+		standing = d.Standing()
+		_, err = first.AppendLedger(d.Batch().Entries, d.Batch().Objects)
 		must(t, err)
 		all = append(all, d.Batch().Entries...)
 		head, _, err := second.LedgerHead()

@@ -172,6 +172,28 @@ func (s *State) AppendLedger(entries []*ledger.Entry, objects [][]byte) (*ledger
 	return folded, nil
 }
 
+// FollowLedger is AppendLedger that stores nothing: it returns the state that the
+// entries would lead to.
+func (s *State) FollowLedger(entries []*ledger.Entry) (*ledger.State, error) {
+	var folded *ledger.State
+	err := s.update(func() error {
+		c, m, err := s.ledgerToExtend()
+		if err != nil {
+			return err
+		}
+		added, err := follow(c, m, entries)
+		if err != nil {
+			return err
+		}
+		folded, err = s.extendLedger(c, m, added)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return folded, nil
+}
+
 // ledgerToExtend returns the stored ledger, empty where there is none.
 func (s *State) ledgerToExtend() (*ledgerCache, ledgerMarks, error) {
 	m, err := s.ledgerMarks()

@@ -29,8 +29,7 @@ const (
 	nameNotes   = "notes"
 	nameWorld   = "world.json"
 	nameView    = "view.json"
-	nameOwn     = "name.json"
-	nameContact = "contacts"
+	nameNames   = "names"
 	nameSaid    = "statements"
 	nameClock   = "clock.json"
 	nameAnchors = "anchors.json"
@@ -207,8 +206,10 @@ func (s *State) Forget() error {
 	}
 	return s.update(func() error {
 		s.dropKey()
-		names := []string{nameSealed, nameSession, nameLedger, nameVaults, nameNotes, nameMarks,
-			nameWorld, nameView, nameOwn, nameContact, nameSaid, nameClock, nameAnchors, nameAlarms, nameDevice}
+		names := []string{
+			nameSealed, nameSession, nameLedger, nameVaults, nameNotes, nameMarks,
+			nameWorld, nameView, nameNames, nameSaid, nameClock, nameAnchors, nameAlarms, nameDevice,
+		}
 		for _, name := range names {
 			if err := os.RemoveAll(s.path(name)); err != nil {
 				return osError(err, "remove %s", s.path(name))

@@ -10,6 +10,7 @@ import (
 
 	"github.com/solekey/solekey/device/keyring"
 	"github.com/solekey/solekey/protocol"
+	"github.com/solekey/solekey/protocol/directory"
 	"github.com/solekey/solekey/protocol/keys"
 	"github.com/solekey/solekey/protocol/ledger"
 	"github.com/solekey/solekey/protocol/snapshot"
@@ -24,6 +25,8 @@ type world struct {
 	vault protocol.VaultID
 	batch *keyring.Batch
 	ring  *keyring.Ring
+
+	standing *directory.Standing
 }
 
 func newWorld(t *testing.T) *world {
@@ -34,7 +37,7 @@ func newWorld(t *testing.T) *world {
 	must(t, d.Rotate())
 	w.vault, err = d.CreateVault(protocol.CategoryBackups)
 	must(t, err)
-	w.batch = d.Batch()
+	w.batch, w.standing = d.Batch(), d.Standing()
 	w.ring, err = d.Ring()
 	must(t, err)
 	return w
@@ -116,7 +119,8 @@ func (w *world) records(n int, after ...[]byte) [][]byte {
 // more returns the batch that follows the world's, and the state after it.
 func (w *world) more(label string) *keyring.Batch {
 	w.t.Helper()
-	d := w.ring.Edit(2)
+	d, err := w.ring.Edit(w.standing, 2)
+	must(w.t, err)
 	must(w.t, d.NameMember(w.self.ID(), label))
 	return d.Batch()
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/solekey/solekey/protocol"
+	"github.com/solekey/solekey/protocol/directory"
 	"github.com/solekey/solekey/protocol/keys"
 	"github.com/solekey/solekey/protocol/ledger"
 	"github.com/solekey/solekey/protocol/seal"
@@ -18,7 +19,7 @@ import (
 
 // testVault is a vault in a ledger of one device.
 type testVault struct {
-	recipient ledger.Recipient
+	recipient directory.Recipient
 	own       *keys.WrapSecret
 }
 
@@ -27,7 +28,7 @@ type testVault struct {
 var newTestVault = sync.OnceValue(func() testVault {
 	device, own := keys.GenerateMemberSecrets(), keys.GenerateWrapSecret()
 	var state *ledger.State
-	var entries []*ledger.Entry
+	var standing *directory.Standing
 	vault, named := protocol.VaultID{1}, protocol.Hash{2}
 	for _, body := range []ledger.Body{
 		{Genesis: &ledger.Genesis{Device: *device.Public()}},
@@ -38,12 +39,19 @@ var newTestVault = sync.OnceValue(func() testVault {
 		if err != nil {
 			panic(err)
 		}
-		entries = append(entries, entry)
-		if state, err = ledger.Fold(entries, nil); err != nil {
+		if state == nil {
+			if state, err = ledger.Fold([]*ledger.Entry{entry}, nil); err == nil {
+				standing, err = directory.Begin(state, device.ID())
+			}
+		} else {
+			standing, err = standing.Extend(device.ID(), []*ledger.Entry{entry})
+		}
+		if err != nil {
 			panic(err)
 		}
+		state = standing.State()
 	}
-	recipient, err := state.VaultRecipient(vault)
+	recipient, err := standing.Vault(vault)
 	if err != nil {
 		panic(err)
 	}

@@ -38,7 +38,7 @@ func TestContextEncodesItsEightFields(t *testing.T) {
 }
 
 func TestContextDemandsATypeFromTheList(t *testing.T) {
-	for _, kind := range []Type{0, TypeDevice + 1, 255} {
+	for _, kind := range []Type{0, TypeAnchor + 1, 255} {
 		func() {
 			defer func() {
 				if recover() == nil {
@@ -110,7 +110,7 @@ func TestBoxRefusesEveryOtherLength(t *testing.T) {
 // TestBoxOpensInItsPlaceOnly is G23: a box of one place put into another.
 func TestBoxOpensInItsPlaceOnly(t *testing.T) {
 	secret := seeded("secret")
-	for kind := TypeAccountSecret; kind <= TypeDevice; kind++ {
+	for kind := TypeAccountSecret; kind <= TypeAnchor; kind++ {
 		c := someContext(kind)
 		box := Box(secret, c, []byte("in its place"))
 		if _, err := OpenBox(secret, c, box); err != nil {

@@ -30,6 +30,7 @@ const (
 	TypeLabel         Type = 8  // box: the word people know something by
 	TypeRecovery      Type = 9  // box: where an account is, under a recovery key
 	TypeDevice        Type = 10 // box: a device's secrets at rest
+	TypeAnchor        Type = 11 // box: the vault heads that an anchor commits to
 )
 
 // Context says where a sealed object belongs. All of it enters the key, so that
@@ -55,7 +56,7 @@ const suite = "solekey/v1 HKDF-SHA256 AES-256-GCM MLKEM768-X25519"
 
 // encode returns the bytes that enter key derivation and HPKE.
 func (c Context) encode() []byte {
-	if c.Type == 0 || c.Type > TypeDevice {
+	if c.Type == 0 || c.Type > TypeAnchor {
 		panic("solekey: internal error: a sealed object needs a type from the list")
 	}
 	return canonical.MustMarshal(bound{suite, protocol.FormatVersion, c})

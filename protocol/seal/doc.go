@@ -5,7 +5,7 @@
 // that opens anything, and no part of the provider can reach it.
 //
 // A Box seals a small value under a secret. A wrap seals a secret to a
-// ledger.Recipient, which only a folded ledger can make. A Run holds the key of
+// directory.Recipient, which only a ledger that is proven the newest can give. A Run holds the key of
 // one run over a vault, wrapped to the vault; a PackWriter seals frames into a
 // pack under keys derived from it, and a Pack opens one. Every one of them binds
 // its full context, and every symmetric key comes with a commitment that is

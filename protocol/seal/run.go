@@ -7,8 +7,8 @@ import (
 	"crypto/rand"
 
 	"github.com/solekey/solekey/protocol"
+	"github.com/solekey/solekey/protocol/directory"
 	"github.com/solekey/solekey/protocol/keys"
-	"github.com/solekey/solekey/protocol/ledger"
 )
 
 // Run is one run of a device over a vault: a fresh key, wrapped to the vault,
@@ -24,7 +24,7 @@ type Run struct {
 }
 
 // NewRun begins a run over the vault that the recipient is.
-func NewRun(to ledger.Recipient) (*Run, error) {
+func NewRun(to directory.Recipient) (*Run, error) {
 	if to.Vault().IsZero() {
 		return nil, protocol.Errorf(protocol.KindInternal, "new run: the recipient is no vault")
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/solekey/solekey/protocol"
+	"github.com/solekey/solekey/protocol/directory"
 	"github.com/solekey/solekey/protocol/ledger"
 )
 
@@ -25,7 +26,7 @@ func TestNewRun(t *testing.T) {
 	}
 	got, err := NewRun(w.member(t, w.owner))
 	refused(t, "a run over a member", protocol.KindInternal, got, got == nil, err)
-	got, err = NewRun(ledger.Recipient{})
+	got, err = NewRun(directory.Recipient{})
 	refused(t, "a run over nothing", protocol.KindInternal, got, got == nil, err)
 }
 

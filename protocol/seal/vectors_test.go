@@ -74,7 +74,7 @@ func boxVectors(*testing.T) []*vectors.Vector {
 		}
 		list = append(list, withContext(vectors.New("seal-box-"+name, says, "seal-box", expect, parts...), c).WithHex("secret", secret.Expose()))
 	}
-	for kind := TypeAccountSecret; kind <= TypeDevice; kind++ {
+	for kind := TypeAccountSecret; kind <= TypeAnchor; kind++ {
 		add(fmt.Sprintf("type-%02d", kind), fmt.Sprintf("a box of type %d", kind), vectors.Valid, someContext(kind), box(secret, someContext(kind), plaintext, salt), plaintext)
 	}
 	add("empty", "a box of nothing", vectors.Valid, c, box(secret, c, nil, salt), nil)

@@ -10,12 +10,14 @@ import (
 	"testing"
 
 	"github.com/solekey/solekey/protocol"
+	"github.com/solekey/solekey/protocol/directory"
 	"github.com/solekey/solekey/protocol/keys"
 	"github.com/solekey/solekey/protocol/ledger"
 )
 
 // world is an account with an owner, a writer and two vaults, all from one seed.
 type world struct {
+	standing      *directory.Standing
 	state         *ledger.State
 	owner, writer *keys.MemberSecrets
 	vaults        [2]protocol.VaultID
@@ -76,13 +78,18 @@ func (w *world) say(t testing.TB, body ledger.Body) {
 		t.Fatal(err)
 	}
 	if w.state == nil {
-		w.state, err = ledger.Fold([]*ledger.Entry{entry}, nil)
+		genesis, failed := ledger.Fold([]*ledger.Entry{entry}, nil)
+		if failed != nil {
+			t.Fatal(failed)
+		}
+		w.standing, err = directory.Begin(genesis, w.owner.ID())
 	} else {
-		w.state, err = w.state.Extend([]*ledger.Entry{entry}, nil)
+		w.standing, err = w.standing.Extend(w.owner.ID(), []*ledger.Entry{entry})
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.state = w.standing.State()
 }
 
 func (w *world) rotate(t testing.TB) {
@@ -100,18 +107,18 @@ func (w *world) rotate(t testing.TB) {
 }
 
 // recipient returns the vault of the number as a recipient.
-func (w *world) recipient(t testing.TB, number int) ledger.Recipient {
+func (w *world) recipient(t testing.TB, number int) directory.Recipient {
 	t.Helper()
-	to, err := w.state.VaultRecipient(w.vaults[number])
+	to, err := w.standing.Vault(w.vaults[number])
 	if err != nil {
 		t.Fatal(err)
 	}
 	return to
 }
 
-func (w *world) member(t testing.TB, m *keys.MemberSecrets) ledger.Recipient {
+func (w *world) member(t testing.TB, m *keys.MemberSecrets) directory.Recipient {
 	t.Helper()
-	to, err := w.state.MemberRecipient(m.ID())
+	to, err := w.standing.Member(m.ID())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +160,7 @@ func otherContexts(c Context) map[string]Context {
 	add("epoch below", func(c *Context) { c.Epoch-- })
 	add("parent", func(c *Context) { c.Parent[0] ^= 1 })
 	add("no parent", func(c *Context) { c.Parent = protocol.Hash{} })
-	for other := TypeAccountSecret; other <= TypeDevice; other++ {
+	for other := TypeAccountSecret; other <= TypeAnchor; other++ {
 		if other != c.Type {
 			add("type "+string(rune('0'+other)), func(c *Context) { c.Type = other })
 		}

@@ -7,21 +7,21 @@ import (
 	"crypto/hpke"
 
 	"github.com/solekey/solekey/protocol"
+	"github.com/solekey/solekey/protocol/directory"
 	"github.com/solekey/solekey/protocol/keys"
-	"github.com/solekey/solekey/protocol/ledger"
 )
 
 // WrapSize is the length of a wrap in bytes: the encapsulation and a sealed
 // secret.
 const WrapSize = 1120 + keys.SecretSize + tagSize
 
-// Wrap seals a secret to a recipient that a folded ledger proved, for the place
+// Wrap seals a secret to a recipient that a proven ledger gave, for the place
 // the context names (HPKE, RFC 9180, base mode; MLKEM768-X25519, HKDF-SHA256,
 // AES-256-GCM). The context must be the recipient's: of its account, with its
 // identifier for a member, with its vault and epoch for a vault, and of a type
 // that goes to such a recipient; otherwise the error is protocol.KindInternal.
 // A wrap carries no authority: anyone who knows the public key could make one.
-func Wrap(to ledger.Recipient, c Context, secret *keys.Secret) ([]byte, error) {
+func Wrap(to directory.Recipient, c Context, secret *keys.Secret) ([]byte, error) {
 	key, proven := to.Key()
 	if !proven || !c.suits(&to) {
 		return nil, protocol.Errorf(protocol.KindInternal, "wrap: the context is not the recipient's")
@@ -39,7 +39,7 @@ func Wrap(to ledger.Recipient, c Context, secret *keys.Secret) ([]byte, error) {
 }
 
 // suits reports whether what the context names may be wrapped to the recipient.
-func (c *Context) suits(to *ledger.Recipient) bool {
+func (c *Context) suits(to *directory.Recipient) bool {
 	if c.Account != to.Account() {
 		return false
 	}

@@ -18,8 +18,8 @@ import (
 	"testing"
 
 	"github.com/solekey/solekey/protocol"
+	"github.com/solekey/solekey/protocol/directory"
 	"github.com/solekey/solekey/protocol/keys"
-	"github.com/solekey/solekey/protocol/ledger"
 )
 
 // secondWrap is RFC 9180's single-shot sealing in base mode, written a second
@@ -108,14 +108,14 @@ func TestWrapIsWhatTheDocumentsSay(t *testing.T) {
 
 // wraps lists one wrap of each type with what opens it.
 func (w *world) wraps(t testing.TB) map[Type]struct {
-	to  ledger.Recipient
+	to  directory.Recipient
 	own *keys.WrapSecret
 	c   Context
 } {
 	account := w.state.Account()
 	owner, writer := protocol.Hash(w.owner.ID()), protocol.Hash(w.writer.ID())
 	return map[Type]struct {
-		to  ledger.Recipient
+		to  directory.Recipient
 		own *keys.WrapSecret
 		c   Context
 	}{
@@ -162,11 +162,11 @@ func TestWrapRefusesWhatIsNotTheRecipients(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name string
-		to   ledger.Recipient
+		to   directory.Recipient
 		c    Context
 	}{
-		{"nobody", ledger.Recipient{}, vault.c},
-		{"nobody and no account", ledger.Recipient{}, Context{Type: TypeRunKey}},
+		{"nobody", directory.Recipient{}, vault.c},
+		{"nobody and no account", directory.Recipient{}, Context{Type: TypeRunKey}},
 		{"another account's vault", other.recipient(t, 0), vault.c},
 		{"another account's member", other.member(t, other.owner), owner.c},
 		{"this member under another account", owner.to, otherOwner},

@@ -1,0 +1,98 @@
+// SPDX-FileCopyrightText: The Solekey authors
+// SPDX-License-Identifier: Apache-2.0
+
+package backup
+
+import (
+	"context"
+	"errors"
+
+	"github.com/solekey/solekey/device/keyring"
+	"github.com/solekey/solekey/device/trust"
+	"github.com/solekey/solekey/protocol"
+	"github.com/solekey/solekey/protocol/ledger"
+)
+
+// Anchor commits the newest heads to the public log, at most once an hour: those of
+// all vaults for an owner device, of its own vault for a writer. See
+// trust.Trust.Anchor, also for its error.
+func (v *Vault) Anchor(ctx context.Context) error {
+	if v.standing == nil {
+		return nil // an alarm stands, and whoever writes was told so
+	}
+	what := keyring.Anchored{Ledger: v.ledger.Head()}
+	if v.head.Seq > 0 {
+		what.Heads = []ledger.VaultHead{v.head}
+	}
+	if v.Writer() {
+		return v.trust.Anchor(ctx, v.account, v.content.Anchorage(v.ledger.Account(), v.o.Vault), what)
+	}
+	others, err := v.others()
+	if err != nil {
+		return err
+	}
+	what.Heads = append(what.Heads, others...)
+	sortHeads(what.Heads)
+	from, err := v.ring.Anchorage(v.ledger.Epoch())
+	if err != nil {
+		return err
+	}
+	return v.trust.Anchor(ctx, v.account, from, what)
+}
+
+// holdAnchored demands that this vault's chain holds the heads that the public log
+// proves there were. What only a removed writer claimed is told and forgotten.
+func (v *Vault) holdAnchored() error {
+	heads, err := trust.Anchored(v.o.State)
+	if err != nil {
+		return err
+	}
+	var hidden error
+	met := false
+	for _, h := range heads {
+		if h.Vault != v.o.Vault {
+			continue
+		}
+		if met = true; v.chain.Holds(h.Head()) {
+			continue
+		}
+		what := protocol.Errorf(protocol.KindUntrusted,
+			"the public log proves that the vault had a record %d on %s which the server does not show: it hides the newest snapshots or shows a different past; nothing was used", h.Seq, h.Period)
+		if !h.Writer.IsZero() && v.wasRemoved(h.Writer) {
+			v.warn(what)
+			continue
+		}
+		hidden = errors.Join(hidden, what)
+	}
+	if hidden != nil || !met {
+		return hidden
+	}
+	return trust.MetAnchored(v.o.State, v.o.Vault)
+}
+
+// Anchorages returns from whose secrets there may be anchors of the account: of
+// every epoch, the newest first, and of every writer in each vault that it was
+// granted. The ring must open the vaults.
+func Anchorages(ring *keyring.Ring) ([]*keyring.Anchorage, error) {
+	of := ring.State()
+	var list []*keyring.Anchorage
+	for epoch := of.Epoch(); epoch > 0; epoch-- {
+		a, err := ring.Anchorage(epoch)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, a)
+	}
+	for _, vault := range of.Vaults() {
+		opened, err := ring.Vault(vault.ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range of.AllMembers() {
+			if _, granted := m.Granted[vault.ID]; granted {
+				list = append(list, opened.Writer(m.ID).Anchorage(of.Account(), vault.ID))
+			}
+		}
+	}
+	return list, nil
+}
