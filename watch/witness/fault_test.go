@@ -255,15 +255,15 @@ func TestAlarmsAreBounded(t *testing.T) {
 func TestSmallest(t *testing.T) {
 	s := newStage(t)
 	last := witness.Latest{}
-	for i := range 50 * 24 {
-		next := witness.Latest{Size: uint64(i + 1), Root: protocol.Hash{byte(i)}, Time: protocol.TimeOf(start.Add(time.Duration(i) * time.Hour)), Note: []byte{1}}
+	for i := range 50 * 4 {
+		next := witness.Latest{Size: uint64(i + 1), Root: protocol.Hash{byte(i)}, Time: protocol.TimeOf(start.Add(time.Duration(i) * 6 * time.Hour)), Note: []byte{1}}
 		if err := s.store.Advance(ctx, "o", last, next); err != nil {
 			t.Fatal(err)
 		}
 		last = next
 	}
 	for ago, want := range map[time.Duration]uint64{
-		30 * 24 * time.Hour: 20*24 + 1, time.Hour: 50*24 - 0, 45 * 24 * time.Hour: 10*24 - 0, 0: 0,
+		30 * 24 * time.Hour: 20*4 + 1, time.Hour: 50 * 4, 45 * 24 * time.Hour: 10 * 4, 0: 0,
 	} {
 		size, ok, err := s.store.Smallest(ctx, "o", last.Time-protocol.Time(ago))
 		if err != nil || ok != (want != 0) || ok && size != want {

@@ -14,6 +14,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"sync"
 
 	"github.com/solekey/solekey/protocol/tlog"
 )
@@ -22,6 +23,7 @@ import (
 const (
 	maxBody  = 8<<10 + tlog.MaxNote // an old size, 63 hashes, a note
 	atOnce   = 64                   // requests that are read or worked on
+	ofOne    = 8                    // of these, from one address
 	retrySec = 5
 )
 
@@ -37,25 +39,52 @@ const (
 // Handler serves the witness's public paths: add-checkpoint of tlog-witness, and
 // its keys.
 func (w *Witness) Handler() http.Handler {
-	slots := make(chan struct{}, atOnce)
+	s := &slots{by: map[string]int{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+PathAddCheckpoint, func(rw http.ResponseWriter, r *http.Request) {
-		select {
-		case slots <- struct{}{}:
-			defer func() { <-slots }()
-		default:
+		address := addressOf(r)
+		if !s.take(address) {
 			w.answer(rw, nil, later("too many requests at once"))
 			return
 		}
-		lines, err := w.serve(rw, r)
+		defer s.leave(address)
+		lines, err := w.serve(rw, r, address)
 		w.answer(rw, lines, err)
 	})
 	mux.HandleFunc("GET "+PathVKeys, w.vkeys)
 	return mux
 }
 
-func (w *Witness) serve(rw http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if !w.byAddr.allow(addressOf(r)) {
+// slots are the requests under way.
+type slots struct {
+	mu    sync.Mutex // guards what follows
+	total int
+	by    map[string]int
+}
+
+// take reports whether the address may have one more.
+func (s *slots) take(address string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.total == atOnce || s.by[address] == ofOne {
+		return false
+	}
+	s.total++
+	s.by[address]++
+	return true
+}
+
+func (s *slots) leave(address string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.total--
+	if s.by[address]--; s.by[address] == 0 {
+		delete(s.by, address)
+	}
+}
+
+func (w *Witness) serve(rw http.ResponseWriter, r *http.Request, address string) ([]byte, error) {
+	if !w.byAddr.allow(address) {
 		return nil, tooMany("this address asks too often")
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(rw, r.Body, maxBody))
