@@ -25,7 +25,7 @@ var (
 
 // AddInvite remembers an invite.
 func (s *Store) AddInvite(ctx context.Context, hash protocol.Hash, at protocol.Time) error {
-	return s.change(ctx, func(tx *sql.Tx) error {
+	return s.change(ctx, func(_ *write, tx *sql.Tx) error {
 		var nobody protocol.AccountID
 		_, err := exec(ctx, tx, `INSERT INTO invites (invite, created, account) VALUES ($1, $2, $3)`, hash[:], int64(at), nobody[:])
 		return err
@@ -48,7 +48,7 @@ func (s *Store) CreateAccount(ctx context.Context, a accounts.NewAccount) error 
 	if err := s.putObjects(ctx, a.Batch.Account, a.Batch.Objects); err != nil {
 		return err
 	}
-	return s.together(ctx, func(w *write, tx *sql.Tx) error {
+	return s.change(ctx, func(w *write, tx *sql.Tx) error {
 		done, err := repeated(ctx, tx, a.Batch)
 		if done || err != nil {
 			return err
@@ -157,7 +157,7 @@ func (s *Store) Accounts(ctx context.Context, visit func(accounts.Info) error) e
 
 // ChangeAccount writes the next record of an account.
 func (s *Store) ChangeAccount(ctx context.Context, account protocol.AccountID, change func(*accounts.Record)) error {
-	return s.change(ctx, func(tx *sql.Tx) error {
+	return s.change(ctx, func(w *write, tx *sql.Tx) error {
 		i, err := s.account(ctx, tx, `WHERE account = $1`, account[:])
 		if err != nil {
 			return err
@@ -165,7 +165,7 @@ func (s *Store) ChangeAccount(ctx context.Context, account protocol.AccountID, c
 		r := i.Record
 		change(&r)
 		r.Number++
-		if _, err := s.journal(ctx, tx, account, blob.KindAccount, canonical.MustMarshal(r)); err != nil {
+		if _, err := w.journal(ctx, tx, account, blob.KindAccount, canonical.MustMarshal(r)); err != nil {
 			return err
 		}
 		return updateAccount(ctx, tx, r)

@@ -15,7 +15,7 @@ import (
 // AddEnrolment adds an enrolment.
 func (s *Store) AddEnrolment(ctx context.Context, e accounts.Enrolment) error {
 	taken := protocol.Errorf(protocol.KindExists, "enrolment: the request id was used for something else")
-	return s.change(ctx, func(tx *sql.Tx) error {
+	return s.change(ctx, func(_ *write, tx *sql.Tx) error {
 		return must(ctx, tx, taken, `INSERT INTO enrolments (account, enrolment, token, state, commitment, created, expires)
 			VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`,
 			e.Account[:], e.Enrolment.Enrolment[:], e.Token[:], string(e.State), e.Commitment, int64(e.Created), int64(e.Expires))
@@ -70,7 +70,7 @@ func (s *Store) MoveEnrolment(ctx context.Context, e accounts.Enrolment, from ap
 	if e.Approver != nil {
 		approver = e.Approver[:]
 	}
-	return s.change(ctx, func(tx *sql.Tx) error {
+	return s.change(ctx, func(_ *write, tx *sql.Tx) error {
 		return must(ctx, tx, moved, `UPDATE enrolments SET state = $1, approver = $2, challenge = $3, reveal = $4, confirmation = $5
 			WHERE account = $6 AND enrolment = $7 AND state = $8`,
 			string(e.State), approver, e.Challenge, e.Reveal, e.Confirmation, e.Account[:], e.Enrolment.Enrolment[:], string(from))

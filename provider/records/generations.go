@@ -20,7 +20,7 @@ import (
 // dropped packs are deleted after the commit: a crash between leaves them to
 // SweepDropped.
 func (s *Store) CommitGeneration(ctx context.Context, p vaults.Prune) error {
-	err := s.change(ctx, func(tx *sql.Tx) error {
+	err := s.change(ctx, func(w *write, tx *sql.Tx) error {
 		if err := hold(ctx, tx, p.Place, p.Ledger); err != nil {
 			return err
 		}
@@ -33,7 +33,7 @@ func (s *Store) CommitGeneration(ctx context.Context, p vaults.Prune) error {
 			}
 		}
 		data := canonical.MustMarshal(received{Version: journalVersion, At: p.At, Raw: p.Raw})
-		name, err := s.journal(ctx, tx, p.Account, blob.KindGeneration, data)
+		name, err := w.journal(ctx, tx, p.Account, blob.KindGeneration, data)
 		if err != nil {
 			return err
 		}
@@ -177,7 +177,7 @@ func (s *Store) sweepPack(ctx context.Context, account protocol.AccountID, pack 
 	if err := s.blobs.Delete(ctx, blob.Ref{Account: account, Kind: blob.KindPackStatement, Name: place}); err != nil {
 		return err
 	}
-	return s.change(ctx, func(tx *sql.Tx) error {
+	return s.change(ctx, func(_ *write, tx *sql.Tx) error {
 		if _, err := exec(ctx, tx, `DELETE FROM journal WHERE account = $1 AND kind = $2 AND name = $3`,
 			account[:], string(blob.KindPackStatement), place[:]); err != nil {
 			return err

@@ -46,15 +46,17 @@ type namedBlob struct {
 }
 
 // journal notes a blob in the transaction, and has it put before the commit.
-func (w *write) journal(ctx context.Context, tx *sql.Tx, account protocol.AccountID, kind blob.Kind, data []byte) error {
+func (w *write) journal(ctx context.Context, tx *sql.Tx, account protocol.AccountID, kind blob.Kind, data []byte) (protocol.Hash, error) {
 	ref := blob.NewRef(account, kind, data)
 	w.blobs = append(w.blobs, namedBlob{ref, data})
-	return note(ctx, tx, ref)
+	return ref.Name, note(ctx, tx, ref)
 }
 
-// together runs a change with those that wait beside it. As with change, nobody
-// breaks it off.
-func (s *Store) together(ctx context.Context, rows func(w *write, tx *sql.Tx) error) error {
+// change writes rows, and blobs that they name, durably when it returns nil;
+// rows is called once or twice, the second time as if there had been no first. It
+// shares its transaction with what comes at the same time. As with transact, a
+// client that goes away does not break it off.
+func (s *Store) change(ctx context.Context, rows func(w *write, tx *sql.Tx) error) error {
 	ctx = context.WithoutCancel(ctx)
 	w := &write{rows: rows, done: make(chan struct{})}
 	s.group.mu.Lock()
@@ -88,7 +90,7 @@ func (g *group) take() []*write {
 // lead carries out the writes of a group and ends each. Where the transaction
 // fails, each is tried alone, so that none fails for another's sake.
 func (s *Store) lead(ctx context.Context, writes []*write) {
-	err := s.change(ctx, func(tx *sql.Tx) error { return s.rowsThenBlobs(ctx, tx, writes) })
+	err := s.transact(ctx, func(tx *sql.Tx) error { return s.rowsThenBlobs(ctx, tx, writes) })
 	for _, w := range writes {
 		if err != nil && len(writes) > 1 {
 			s.lead(ctx, []*write{w})

@@ -47,15 +47,7 @@ type batch struct {
 	Opening  []byte             `cbor:"9,keyasint,omitempty"` // of the update's commitment
 }
 
-// journal writes one blob of a journal durably and notes it in the transaction.
-func (s *Store) journal(ctx context.Context, tx *sql.Tx, account protocol.AccountID, kind blob.Kind, data []byte) (protocol.Hash, error) {
-	ref := blob.NewRef(account, kind, data)
-	if err := s.blobs.Put(ctx, ref, data); err != nil {
-		return ref.Name, err
-	}
-	return ref.Name, note(ctx, tx, ref)
-}
-
+// note says that a blob of a journal is accounted for.
 func note(ctx context.Context, tx *sql.Tx, ref blob.Ref) error {
 	_, err := exec(ctx, tx, `INSERT INTO journal (account, kind, name) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
 		ref.Account[:], string(ref.Kind), ref.Name[:])

@@ -92,7 +92,7 @@ func (s *Store) AppendLedger(ctx context.Context, b accounts.Batch) error {
 	if err := s.putObjects(ctx, b.Account, b.Objects); err != nil {
 		return err
 	}
-	return s.together(ctx, func(w *write, tx *sql.Tx) error {
+	return s.change(ctx, func(w *write, tx *sql.Tx) error {
 		done, err := repeated(ctx, tx, b)
 		if done || err != nil {
 			return err
@@ -116,7 +116,8 @@ func appendBatch(ctx context.Context, w *write, tx *sql.Tx, b accounts.Batch, en
 	if err := queueUpdate(ctx, tx, b); err != nil {
 		return err
 	}
-	return w.journal(ctx, tx, b.Account, blob.KindLedger, canonical.MustMarshal(encoded))
+	_, err := w.journal(ctx, tx, b.Account, blob.KindLedger, canonical.MustMarshal(encoded))
+	return err
 }
 
 func insertBatch(ctx context.Context, tx *sql.Tx, b accounts.Batch) error {

@@ -28,7 +28,7 @@ func logRef(name protocol.Hash) blob.Ref {
 
 // LogHead returns where the log stands; see sequencer.BatchStore.
 func (s *Store) LogHead(ctx context.Context, log protocol.Hash) (sequencer.Head, error) {
-	err := s.change(ctx, func(tx *sql.Tx) error {
+	err := s.transact(ctx, func(tx *sql.Tx) error {
 		empty := new(tlog.Frontier).Root()
 		_, err := exec(ctx, tx, `INSERT INTO log (log, name, size, root, batch, state, refusal) VALUES (1, $1, 0, $2, $3, x'', '')
 			ON CONFLICT DO NOTHING`, log[:], empty[:], make([]byte, len(log)))
@@ -74,7 +74,7 @@ func (s *Store) NextBatch(ctx context.Context, after sequencer.Head) ([]byte, er
 // die.
 func (s *Store) ClaimBatch(ctx context.Context, after sequencer.Head, raw []byte) error {
 	moved := protocol.Errorf(protocol.KindConflict, "the log has grown meanwhile")
-	return s.change(ctx, func(tx *sql.Tx) error {
+	return s.transact(ctx, func(tx *sql.Tx) error {
 		var found int
 		if err := one(ctx, tx, "log", `SELECT count(*) FROM log_found WHERE start >= $1`, []any{after.Size}, &found); err != nil {
 			return err
@@ -102,7 +102,7 @@ func (s *Store) CommitBatch(ctx context.Context, i sequencer.Integration) error 
 	if err := s.putAll(ctx, blobs[1:]); err != nil {
 		return err
 	}
-	return s.change(ctx, func(tx *sql.Tx) error {
+	return s.transact(ctx, func(tx *sql.Tx) error {
 		moved := protocol.Errorf(protocol.KindConflict, "the log has grown meanwhile")
 		err := must(ctx, tx, moved, `UPDATE log SET size = $1, root = $2, batch = $3, state = $4, claimed = NULL
 			WHERE size = $5 AND batch = $6 AND (claimed IS NULL OR claimed = $7)`,
@@ -309,7 +309,7 @@ func (s *Store) Refusal(ctx context.Context) (string, error) {
 
 // Refuse keeps the first reason why the log must not go on.
 func (s *Store) Refuse(ctx context.Context, reason string) error {
-	return s.change(ctx, func(tx *sql.Tx) error {
+	return s.transact(ctx, func(tx *sql.Tx) error {
 		_, err := exec(ctx, tx, `UPDATE log SET refusal = $1 WHERE refusal = ''`, reason)
 		return err
 	})
@@ -321,7 +321,7 @@ func (s *Store) Reconsider(ctx context.Context) error {
 	if err != nil || reason == "" {
 		return err
 	}
-	return s.change(ctx, func(tx *sql.Tx) error {
+	return s.transact(ctx, func(tx *sql.Tx) error {
 		_, err := exec(ctx, tx, `UPDATE log SET refusal = ''`)
 		return err
 	})
@@ -343,7 +343,7 @@ func (s *Store) PutNote(ctx context.Context, world protocol.Hash, n sequencer.No
 	if err != nil || kept.Size > n.Size || bytes.Equal(kept.Note, n.Note) {
 		return err
 	}
-	return s.change(ctx, func(tx *sql.Tx) error {
+	return s.transact(ctx, func(tx *sql.Tx) error {
 		_, err := exec(ctx, tx, `INSERT INTO log_notes (world, size, note, root) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (world) DO UPDATE SET size = excluded.size, note = excluded.note, root = excluded.root
 			WHERE log_notes.size <= excluded.size`, world[:], n.Size, n.Note, n.Root)

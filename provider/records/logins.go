@@ -15,7 +15,7 @@ import (
 
 // PutLogin remembers a half-done login.
 func (s *Store) PutLogin(ctx context.Context, l accounts.Login) error {
-	return s.change(ctx, func(tx *sql.Tx) error {
+	return s.change(ctx, func(_ *write, tx *sql.Tx) error {
 		_, err := exec(ctx, tx, `INSERT INTO logins (login, account, name, mac, expires) VALUES ($1, $2, $3, $4, $5)`,
 			l.ID[:], l.Account[:], l.Name, l.MAC, int64(l.Expires))
 		return err
@@ -25,7 +25,7 @@ func (s *Store) PutLogin(ctx context.Context, l accounts.Login) error {
 // TakeLogin returns and forgets a half-done login.
 func (s *Store) TakeLogin(ctx context.Context, login protocol.Hash) (accounts.Login, error) {
 	l := accounts.Login{ID: login}
-	err := s.change(ctx, func(tx *sql.Tx) error {
+	err := s.change(ctx, func(_ *write, tx *sql.Tx) error {
 		err := one(ctx, tx, "login", `SELECT account, name, mac, expires FROM logins WHERE login = $1`,
 			[]any{login[:]}, id{l.Account[:]}, &l.Name, &l.MAC, &l.Expires)
 		if err != nil {
@@ -40,7 +40,7 @@ func (s *Store) TakeLogin(ctx context.Context, login protocol.Hash) (accounts.Lo
 // Count adds to a counter and returns it.
 func (s *Store) Count(ctx context.Context, key protocol.Hash, window protocol.Time, n int64) (int64, error) {
 	var count int64
-	err := s.change(ctx, func(tx *sql.Tx) error {
+	err := s.change(ctx, func(_ *write, tx *sql.Tx) error {
 		_, err := exec(ctx, tx, `INSERT INTO counters (counter, since, uses) VALUES ($1, $2, $3)
 			ON CONFLICT (counter, since) DO UPDATE SET uses = counters.uses + excluded.uses`, key[:], int64(window), n)
 		if err != nil {
@@ -54,7 +54,7 @@ func (s *Store) Count(ctx context.Context, key protocol.Hash, window protocol.Ti
 
 // Purge forgets what expired.
 func (s *Store) Purge(ctx context.Context, before, windows protocol.Time) error {
-	return s.change(ctx, func(tx *sql.Tx) error {
+	return s.change(ctx, func(_ *write, tx *sql.Tx) error {
 		for _, table := range []string{"logins", "sessions", "nonces", "enrolments"} {
 			if _, err := exec(ctx, tx, fmt.Sprintf(`DELETE FROM %s WHERE expires < $1`, table), int64(before)); err != nil {
 				return err
@@ -67,7 +67,7 @@ func (s *Store) Purge(ctx context.Context, before, windows protocol.Time) error 
 
 // PutSession opens a session and uses its nonce up.
 func (s *Store) PutSession(ctx context.Context, session accounts.Session, nonce api.Nonce) error {
-	return s.change(ctx, func(tx *sql.Tx) error {
+	return s.change(ctx, func(_ *write, tx *sql.Tx) error {
 		if !nonce.IsZero() {
 			used := protocol.Errorf(protocol.KindDenied, "session: the challenge was used already; ask for a new one")
 			err := must(ctx, tx, used, `INSERT INTO nonces (account, nonce, expires) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
@@ -92,7 +92,7 @@ func (s *Store) Session(ctx context.Context, account protocol.AccountID, token p
 
 // DeleteSession ends a session.
 func (s *Store) DeleteSession(ctx context.Context, account protocol.AccountID, token protocol.Hash) error {
-	return s.change(ctx, func(tx *sql.Tx) error {
+	return s.change(ctx, func(_ *write, tx *sql.Tx) error {
 		_, err := exec(ctx, tx, `DELETE FROM sessions WHERE account = $1 AND token = $2`, account[:], token[:])
 		return err
 	})

@@ -144,7 +144,7 @@ func (s *Store) waiting(ctx context.Context, query string, args ...any) ([]seque
 
 // Reject takes what breaks a rule out of the queue, and keeps it aside.
 func (s *Store) Reject(ctx context.Context, after sequencer.Head, w sequencer.Waiting, reason string) error {
-	return s.change(ctx, func(tx *sql.Tx) error {
+	return s.transact(ctx, func(tx *sql.Tx) error {
 		var stands int
 		err := one(ctx, tx, "log", `SELECT count(*) FROM log WHERE size = $1 AND batch = $2`, []any{after.Size, after.Batch[:]}, &stands)
 		if err != nil {
@@ -171,7 +171,7 @@ func (s *Store) QueueLength(ctx context.Context) (waiting, anchors, rejected int
 
 // AddAnchors puts anchors into the queue; see sequencer.QueueStore.
 func (s *Store) AddAnchors(ctx context.Context, account protocol.AccountID, anchors []sequencer.Anchor, at protocol.Time) error {
-	return s.together(ctx, func(w *write, tx *sql.Tx) error {
+	return s.change(ctx, func(w *write, tx *sql.Tx) error {
 		if _, err := goesOn(ctx, tx); err != nil {
 			return err
 		}
@@ -188,7 +188,8 @@ func (s *Store) AddAnchors(ctx context.Context, account protocol.AccountID, anch
 		if len(sub.Entries) == 0 {
 			return nil
 		}
-		return w.journal(ctx, tx, account, blob.KindSubmission, canonical.MustMarshal(sub))
+		_, err := w.journal(ctx, tx, account, blob.KindSubmission, canonical.MustMarshal(sub))
+		return err
 	})
 }
 
@@ -227,7 +228,7 @@ func insertAnchor(ctx context.Context, tx *sql.Tx, account protocol.AccountID, a
 
 // Submit puts another entry into the queue; see sequencer.QueueStore.
 func (s *Store) Submit(ctx context.Context, entry, opening []byte, at protocol.Time) error {
-	return s.together(ctx, func(w *write, tx *sql.Tx) error {
+	return s.change(ctx, func(w *write, tx *sql.Tx) error {
 		if _, err := goesOn(ctx, tx); err != nil {
 			return err
 		}
@@ -236,7 +237,8 @@ func (s *Store) Submit(ctx context.Context, entry, opening []byte, at protocol.T
 			return err
 		}
 		sub := submission{Version: journalVersion, At: at, Entries: []submitted{{entry, opening}}}
-		return w.journal(ctx, tx, nobody, blob.KindSubmission, canonical.MustMarshal(sub))
+		_, err = w.journal(ctx, tx, nobody, blob.KindSubmission, canonical.MustMarshal(sub))
+		return err
 	})
 }
 

@@ -67,7 +67,7 @@ func (s *Store) DirectoryTile(ctx context.Context, name protocol.Hash) ([]byte, 
 func (s *Store) PruneTiles(ctx context.Context, before protocol.Time, size uint64, limit int) (int64, error) {
 	const left = `(SELECT period FROM periods_left WHERE gone_at < $1 AND gone <= $2)`
 	var total int64
-	err := s.change(ctx, func(tx *sql.Tx) error {
+	err := s.transact(ctx, func(tx *sql.Tx) error {
 		for _, statement := range []string{
 			`DELETE FROM directory_tiles WHERE name IN
 				(SELECT name FROM directory_tiles WHERE gone > 0 AND gone_at < $1 AND gone <= $2 LIMIT $3)`,

@@ -48,14 +48,14 @@ func (s *Store) AddPack(ctx context.Context, p vaults.NewPack) (bool, error) {
 	if err := s.blobs.Put(ctx, packRef(p.Account, p.Pack), p.Data); err != nil {
 		return false, notFound(err, "pack %s", p.Pack)
 	}
-	err := s.change(ctx, func(tx *sql.Tx) error {
+	err := s.change(ctx, func(w *write, tx *sql.Tx) error {
 		if err := hold(ctx, tx, p.Place, p.Ledger); err != nil {
 			return err
 		}
 		if err := use(ctx, tx, p.Account, int64(len(p.Data)), 1, true); err != nil {
 			return err
 		}
-		return s.insertPack(ctx, tx, p)
+		return insertPack(ctx, w, tx, p)
 	})
 	if refused(err) {
 		return false, errors.Join(err, s.blobs.Delete(context.WithoutCancel(ctx), packRef(p.Account, p.Pack)))
@@ -91,7 +91,7 @@ func (s *Store) repeatedPack(ctx context.Context, p vaults.NewPack, err error) e
 
 // insertPack gives the pack the vault's next cursor and writes statement and row.
 // Cursors follow the clock, so that they also grow across a rebuild.
-func (s *Store) insertPack(ctx context.Context, tx *sql.Tx, p vaults.NewPack) error {
+func insertPack(ctx context.Context, w *write, tx *sql.Tx, p vaults.NewPack) error {
 	var last int64
 	err := one(ctx, tx, "vault", `SELECT cursor_last FROM vaults WHERE account = $1 AND vault = $2`,
 		[]any{p.Account[:], p.Vault[:]}, &last)
@@ -100,7 +100,7 @@ func (s *Store) insertPack(ctx context.Context, tx *sql.Tx, p vaults.NewPack) er
 	}
 	cursor := max(last+1, int64(p.At))
 	r := received{Version: journalVersion, At: p.At, Cursor: uint64(cursor), Raw: p.Statement}
-	name, err := s.journal(ctx, tx, p.Account, blob.KindPackStatement, canonical.MustMarshal(r))
+	name, err := w.journal(ctx, tx, p.Account, blob.KindPackStatement, canonical.MustMarshal(r))
 	if err != nil {
 		return err
 	}

@@ -213,7 +213,7 @@ func (r *reconciler) takeBatch(ctx context.Context, f *foundBatch, head ledger.H
 	}
 	r.drop(f)
 	var taken bool
-	err := r.change(ctx, func(tx *sql.Tx) error {
+	err := r.transact(ctx, func(tx *sql.Tx) error {
 		var err error
 		if taken, err = heldByOther(ctx, tx, f, fresh); taken || err != nil {
 			return err

@@ -111,7 +111,7 @@ func (r *reconciler) takeLog(ctx context.Context, f foundLog) error {
 		}
 		i.Placed = append(i.Placed, sequencer.Placed{Position: b.From + uint64(n), Leaf: tlog.LeafHash(raw), Raw: raw, Entry: entry})
 	}
-	err = r.change(ctx, func(tx *sql.Tx) error {
+	err = r.transact(ctx, func(tx *sql.Tx) error {
 		n, err := exec(ctx, tx, `INSERT INTO log_found (start, batch) VALUES ($1, $2) ON CONFLICT DO NOTHING`, f.from, f.name[:])
 		if n == 0 || err != nil {
 			return err // of a start before that did not get further
@@ -168,7 +168,7 @@ func (r *reconciler) submissions(ctx context.Context) error {
 		if err := decodeJournal(data, &sub, &sub.Version); err != nil {
 			return err
 		}
-		return r.change(ctx, func(tx *sql.Tx) error {
+		return r.transact(ctx, func(tx *sql.Tx) error {
 			for _, e := range sub.Entries {
 				if err := takeSubmitted(ctx, tx, ref.Account, e, sub.At); err != nil {
 					return fmt.Errorf("blob %s: %w", ref, err)

@@ -34,7 +34,7 @@ func (r *reconciler) changes(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return r.change(ctx, func(tx *sql.Tx) error {
+		return r.transact(ctx, func(tx *sql.Tx) error {
 			if record.Number > info.Number && record.Account == ref.Account {
 				if err := updateAccount(ctx, tx, record); err != nil {
 					return err
@@ -162,7 +162,7 @@ func (r *reconciler) take(ctx context.Context, f *foundRecord, write func(tx *sq
 	if err != nil {
 		return err
 	}
-	return r.change(ctx, func(tx *sql.Tx) error {
+	return r.transact(ctx, func(tx *sql.Tx) error {
 		if err := hold(ctx, tx, f.place, head); err != nil {
 			return err
 		}

@@ -8,7 +8,8 @@
 // Whatever is acknowledged is in the blob store before the row that shows it is
 // committed; the blob is written inside the transaction that holds the row's
 // compare-and-swap, so that no two blobs of a journal continue the same head
-// unless a commit failed between. Reconcile takes in what the blob store holds
+// unless a commit failed between. Writes that come at the same time share a
+// transaction (see group). Reconcile takes in what the blob store holds
 // and the tables do not: after a crash, and after the tables were lost or
 // restored from an older copy.
 package records
@@ -59,10 +60,10 @@ func New(write, read *sql.DB, blobs blob.Store) *Store {
 	return &Store{write: write, read: read, blobs: blobs, group: newGroup()}
 }
 
-// change runs f in a transaction, which it commits when f returns nil. A client
-// that goes away does not break it off: that would only leave blobs of writes
-// that nobody knows the end of.
-func (s *Store) change(ctx context.Context, f func(tx *sql.Tx) error) error {
+// transact runs f in a transaction of its own, which it commits when f returns
+// nil. A client that goes away does not break it off: that would only leave blobs
+// of writes that nobody knows the end of.
+func (s *Store) transact(ctx context.Context, f func(tx *sql.Tx) error) error {
 	ctx = context.WithoutCancel(ctx)
 	tx, err := s.write.BeginTx(ctx, nil)
 	if err != nil {

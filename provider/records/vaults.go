@@ -97,7 +97,7 @@ func count(ctx context.Context, tx *sql.Tx, account protocol.AccountID, size, pa
 
 // CommitSnapshot takes in the next snapshot record; see vaults.ChainStore.
 func (s *Store) CommitSnapshot(ctx context.Context, c vaults.Commit) error {
-	return s.change(ctx, func(tx *sql.Tx) error {
+	return s.change(ctx, func(w *write, tx *sql.Tx) error {
 		if err := hold(ctx, tx, c.Place, c.Ledger); err != nil {
 			return err
 		}
@@ -112,7 +112,7 @@ func (s *Store) CommitSnapshot(ctx context.Context, c vaults.Commit) error {
 			return err
 		}
 		data := canonical.MustMarshal(received{Version: journalVersion, At: c.At, Raw: c.Raw})
-		name, err := s.journal(ctx, tx, c.Account, blob.KindSnapshot, data)
+		name, err := w.journal(ctx, tx, c.Account, blob.KindSnapshot, data)
 		if err != nil {
 			return err
 		}

@@ -57,11 +57,11 @@ func (r *recent[K, V]) add(key K, value V, weight int) {
 	r.weight += weight
 }
 
-// tileCache reads tiles of the log and keeps full ones of hashes, which never
-// change.
+// tileCache reads tiles of the log and keeps those of hashes, which never change:
+// a partial one is known by its width.
 type tileCache struct {
 	store TileStore
-	full  *recent[tlog.Tile, []byte]
+	kept  *recent[tlog.Tile, []byte]
 }
 
 func newTileCache(store TileStore, bytes int) *tileCache {
@@ -72,12 +72,12 @@ func weighTile(data []byte) int { return len(data) + 100 }
 
 // ReadTile returns a tile of the log.
 func (c *tileCache) ReadTile(ctx context.Context, t tlog.Tile) ([]byte, error) {
-	if data, ok := c.full.look(t.Full(), weighTile); ok {
-		return t.Cut(data)
+	if data, ok := c.kept.look(t, weighTile); ok {
+		return data, nil
 	}
 	data, err := c.store.ReadTile(ctx, t)
-	if err == nil && t.Level >= 0 && t.Width == tlog.TileWidth {
-		c.full.put(t, data, weighTile(data))
+	if err == nil && t.Level >= 0 {
+		c.kept.put(t, data, weighTile(data))
 	}
 	return data, err
 }

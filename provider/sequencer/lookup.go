@@ -7,6 +7,8 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"sync"
+	"time"
 
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/directory"
@@ -29,11 +31,47 @@ func (s *Service) Index(name string) (protocol.Hash, error) {
 	return s.names.look(name).index, nil
 }
 
-// at is a published checkpoint, read for one answer.
+// at is a published checkpoint, with what every answer under it says.
 type at struct {
 	tlog.Checkpoint
 	part directory.CheckpointPart
 	root *directory.Root
+}
+
+// newest keeps the published checkpoints, so that not every answer reads and
+// verifies them. Another process may have published since: after a while they are
+// read again.
+type newest struct {
+	mu    sync.Mutex // guards what follows
+	notes map[protocol.Hash]*at
+	since time.Time
+}
+
+// keptFor is how long a published checkpoint is believed to be the newest.
+const keptFor = 200 * time.Millisecond
+
+func (n *newest) look(world protocol.Hash) *at {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if time.Since(n.since) > keptFor {
+		return nil
+	}
+	return n.notes[world]
+}
+
+func (n *newest) keep(world protocol.Hash, a *at) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.notes == nil || time.Since(n.since) > keptFor {
+		n.notes, n.since = map[protocol.Hash]*at{}, time.Now()
+	}
+	n.notes[world] = a
+}
+
+func (n *newest) forget() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.notes = nil
 }
 
 // published returns the newest checkpoint that satisfies the world, with all that
@@ -45,26 +83,38 @@ func (s *Service) published(ctx context.Context, hash protocol.Hash, size uint64
 	if !s.knows(hash) {
 		return nil, protocol.Errorf(protocol.KindNotFound, "this server never had the world %s", hash)
 	}
-	note, err := s.Store.Note(ctx, hash)
-	if err != nil {
-		return nil, err
+	kept := s.newest.look(hash)
+	if kept == nil {
+		note, err := s.Store.Note(ctx, hash)
+		if err != nil {
+			return nil, err
+		}
+		if kept, err = s.readNote(ctx, note); err != nil {
+			return nil, err
+		}
+		s.newest.keep(hash, kept)
 	}
+	a := *kept
+	return &a, s.lead(ctx, &a, size)
+}
+
+// readNote reads what every answer under a note says.
+func (s *Service) readNote(ctx context.Context, note Note) (*at, error) {
 	if note.Size == 0 {
 		return nil, protocol.Errorf(protocol.KindUnreachable, "the public log has no checkpoint yet that enough witnesses cosigned")
 	}
 	a := &at{part: directory.CheckpointPart{Note: note.Note, Root: note.Root}}
+	var err error
 	if a.Checkpoint, err = s.key.Verify(note.Note); err != nil {
 		return nil, protocol.Wrap(protocol.KindInternal, err, "read the published checkpoint")
 	}
 	entry, err := directory.ParseEntry(note.Root)
 	if err != nil || entry.Root == nil {
-		return nil, protocol.Wrap(protocol.KindInternal, err, "read the root of the published checkpoint")
+		return nil, protocol.Errorf(protocol.KindInternal, "read the root of the published checkpoint: %v", err)
 	}
 	a.root = entry.Root
-	if a.part.RootProof, err = tlog.ProveInclusion(ctx, s.tiles, a.Size, a.Size-1); err != nil {
-		return nil, err
-	}
-	return a, s.lead(ctx, a, size)
+	a.part.RootProof, err = tlog.ProveInclusion(ctx, s.tiles, a.Size, a.Size-1)
+	return a, err
 }
 
 // lead adds what leads from what the asker knows to the checkpoint. To who knows

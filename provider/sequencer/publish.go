@@ -192,6 +192,7 @@ func (s *Service) Publish(ctx context.Context) error {
 		return err
 	}
 	if done, err := s.served(ctx, head.Size); done || err != nil {
+		s.newest.forget() // another process may have served them
 		return err
 	}
 	root, err := s.entry(ctx, head.Size-1, head.Size)
@@ -305,6 +306,7 @@ func (c *crowd) offer(ctx context.Context) error {
 	c.mu.Lock()
 	note := c.current
 	c.mu.Unlock()
+	defer c.s.newest.forget()
 	for _, w := range c.s.worlds {
 		_, err := w.policy.Verify(note.Note)
 		var quorum *tlog.QuorumError

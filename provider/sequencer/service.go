@@ -61,6 +61,7 @@ type Service struct {
 	tiles  *tileCache
 	names  *nameCache
 	crowd  *crowd
+	newest newest
 
 	mu          sync.Mutex // guards what follows; whoever integrates holds it
 	head        Head

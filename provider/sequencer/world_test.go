@@ -366,3 +366,5 @@ func (x *witness) set(change func(*witness)) {
 
 // down answers like a proxy whose witness is gone.
 func down(rw http.ResponseWriter, _ *http.Request) { http.Error(rw, "down", http.StatusBadGateway) }
+
+func stoppable() (context.Context, context.CancelFunc) { return context.WithCancel(ctx) }

@@ -15,6 +15,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -35,7 +36,11 @@ type Store struct {
 	tmp  atomic.Uint64 // numbers temporary files
 
 	mu   sync.Mutex      // guards made
-	made map[string]bool // folders that are durable
+	made map[string]bool // folders that are durable, as far as it remembers
+	// making keeps makers of one folder apart, by a hash of its name; others flush
+	// theirs at the same time.
+	making [64]sync.Mutex
+	seed   maphash.Seed
 
 	// locks keep puts and deletes of one blob apart, by a byte of its name.
 	locks [64]sync.Mutex
@@ -51,7 +56,7 @@ func OpenFS(root string, fs FS) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open blob folder: %w", err)
 	}
-	s := &Store{root: root, fs: fs, made: map[string]bool{}}
+	s := &Store{root: root, fs: fs, made: map[string]bool{}, seed: maphash.MakeSeed()}
 	if err := s.ensureAbove(root); err != nil {
 		return nil, explain(err, "open blob folder")
 	}
@@ -93,12 +98,16 @@ func (s *Store) clean() error {
 	return nil
 }
 
+// maxMade bounds how many folders are remembered.
+const maxMade = 1 << 17
+
 // ensure makes one folder, durable in the one above it. A folder that exists may
 // be of a process that died before it was flushed, so that is done again once.
 func (s *Store) ensure(dir string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.made[dir] {
+	one := &s.making[maphash.String(s.seed, dir)%uint64(len(s.making))]
+	one.Lock()
+	defer one.Unlock()
+	if s.remembers(dir) {
 		return nil
 	}
 	if err := s.fs.Mkdir(dir); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -107,8 +116,23 @@ func (s *Store) ensure(dir string) error {
 	if err := s.fs.SyncDir(filepath.Dir(dir)); err != nil {
 		return err
 	}
-	s.made[dir] = true
+	s.remember(dir)
 	return nil
+}
+
+func (s *Store) remembers(dir string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.made[dir]
+}
+
+func (s *Store) remember(dir string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.made) >= maxMade {
+		clear(s.made)
+	}
+	s.made[dir] = true
 }
 
 func (s *Store) dir(account protocol.AccountID, kind blob.Kind) string {
