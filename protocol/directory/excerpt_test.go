@@ -18,7 +18,6 @@ type archive struct {
 	store  *MemoryStore
 	replay *Replay
 	roots  []int // positions of the roots
-	before tlog.Frontier
 }
 
 // archived replays a log and keeps everything.

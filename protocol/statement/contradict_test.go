@@ -26,12 +26,16 @@ func later(s Statement, seconds int) Statement {
 	})
 }
 
-func TestContradict(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		a, b Statement
-		want string // part of the reason; "" for none
-	}{
+// pair is two statements, and a part of the reason why they contradict each other;
+// "" where they do not.
+type pair struct {
+	name string
+	a, b Statement
+	want string
+}
+
+func pairs() []pair {
+	return []pair{
 		{"the same", aboutLedger(), aboutLedger(), ""},
 		{"the same, later", aboutLedger(), later(aboutLedger(), 60), ""},
 		{"more, later", aboutLedger(), with(later(aboutLedger(), 60), func(s *Statement) { s.Seq, s.Hash = 8, hash("entry 8") }), ""},
@@ -57,7 +61,11 @@ func TestContradict(t *testing.T) {
 		{"a version promised to two accounts", receipt(), with(receipt(), func(s *Statement) { s.Hash = hash("other"); s.Account[0] ^= 1 }), "version 4 of one name twice"},
 		{"an older version, later", receipt(), with(later(receipt(), 60), func(s *Statement) { s.NameVersion, s.Hash = 3, hash("3") }), ""},
 		{"another name", receipt(), with(receipt(), func(s *Statement) { s.Index, s.Hash = hash("i"), hash("other") }), ""},
-	} {
+	}
+}
+
+func TestContradict(t *testing.T) {
+	for _, c := range pairs() {
 		t.Run(c.name, func(t *testing.T) {
 			a, b := sign(t, c.a), sign(t, c.b)
 			for _, pair := range [][2]*Signed{{a, b}, {b, a}} {
