@@ -35,7 +35,7 @@ var house = drawing{
 		// services
 		"device/state": 7, "device/client": 7, "device/files": 7,
 		"provider/accounts": 7, "provider/vaults": 7, "provider/statements": 7, "provider/sequencer": 7,
-		"watch/witness": 7,
+		"watch/witness": 7, "watch/auditor": 7,
 		// beliefs
 		"device/trust": 8,
 		// features
@@ -45,7 +45,7 @@ var house = drawing{
 		// doors
 		"provider/server": 11, "cmd/terminal": 11,
 		// programs
-		"cmd/solekey": 12, "cmd/solekeyd": 12,
+		"cmd/solekey": 12, "cmd/solekeyd": 12, "cmd/solekey-witness": 12, "cmd/solekey-audit": 12,
 	},
 
 	// Rooms below these paths are exempt from floors and walls, and nobody but they and tests imports them:
@@ -65,7 +65,7 @@ var house = drawing{
 		},
 		{
 			because: "a watcher must not trust what it watches",
-			from:    []string{"watch"},
+			from:    []string{"watch", "cmd/solekey-witness"},
 			reaches: []string{"provider", "device", "custody", "protocol/seal"},
 		},
 		{
