@@ -160,7 +160,9 @@ func (w *world) do(method, path, token string, body []byte) answer {
 	if err != nil {
 		w.t.Fatalf("%s %s: %v", method, path, err)
 	}
-	return answer{response.StatusCode, data, response.Header}
+	a := answer{response.StatusCode, data, response.Header}
+	w.conforms(method, path, a)
+	return a
 }
 
 // ask sends JSON and reads a JSON answer of the status.
