@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -153,14 +154,18 @@ func (a *app) complain(err error, code int) {
 	if errors.As(err, &silent) {
 		return
 	}
+	text := err.Error()
+	if protocol.KindOf(err) == protocol.KindUnsupported && !strings.Contains(text, "update") {
+		text += "; if there is a newer one, update this program: nothing of what it does not know was used"
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.flags.json {
-		line, _ := json.Marshal(map[string]any{"message_type": "exit_error", "code": code, "message": err.Error()})
+		line, _ := json.Marshal(map[string]any{"message_type": "exit_error", "code": code, "message": text})
 		fmt.Fprintf(a.Err, "%s\n", line)
 		return
 	}
-	fmt.Fprintf(a.Err, "solekey: %v\n", err)
+	fmt.Fprintf(a.Err, "solekey: %s\n", text)
 }
 
 // errSilent is an exit code whose reason was said already.

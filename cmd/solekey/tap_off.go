@@ -6,4 +6,4 @@
 package main
 
 // startTap does nothing: nothing listens in this program.
-func startTap() {}
+func startTap() (stop func()) { return func() {} }
