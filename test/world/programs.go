@@ -11,16 +11,16 @@ import (
 	"testing"
 )
 
-// Programs are the two programs, built for one run of a package's tests.
+// Programs are the programs, built for one run of a package's tests.
 type Programs struct {
-	Dir              string // holds both
+	Dir              string // holds them all
 	Device, Provider string // paths of solekey and solekeyd
 }
 
 // calm are the modules that the race detector leaves out, as in the Makefile.
 var calm = []string{"modernc.org", "github.com/cloudflare/circl", "github.com/klauspost/compress", "github.com/zeebo/blake3"}
 
-// Build builds both programs into a temporary folder: as the Makefile does, or,
+// Build builds the programs into a temporary folder: as the Makefile does, or,
 // where that is wanted and the tests have it, with the race detector. Remove the
 // folder with Close.
 func Build(watched bool) (*Programs, error) {
@@ -37,7 +37,8 @@ func Build(watched bool) (*Programs, error) {
 		}
 	}
 	args := append([]string{"build", "-o", dir + string(filepath.Separator)}, flags...)
-	build := exec.Command("go", append(args, "github.com/solekey/solekey/cmd/solekey", "github.com/solekey/solekey/cmd/solekeyd")...)
+	build := exec.Command("go", append(args,
+		"github.com/solekey/solekey/cmd/solekey", "github.com/solekey/solekey/cmd/solekeyd", "github.com/solekey/solekey/cmd/solekey-witness")...)
 	build.Env = append(os.Environ(), cgo)
 	if output, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build the programs: %w\n%s", err, output)
