@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/solekey/solekey/test/world"
@@ -199,16 +200,16 @@ func TestJoinRefuses(t *testing.T) {
 }
 
 // stopAt cancels at the request of a number, before or after the server has it.
-func stopAt(w *world.World, at int, after bool, cancel func()) *int {
-	count := new(int)
+func stopAt(w *world.World, at int, after bool, cancel func()) *atomic.Int64 {
+	count := new(atomic.Int64)
 	w.Net.Use(func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
-		*count++
-		if *count == at && !after {
+		n := count.Add(1)
+		if n == int64(at) && !after {
 			cancel()
 			<-r.Context().Done()
 			return
 		}
-		if *count == at {
+		if n == int64(at) {
 			next.ServeHTTP(discard{http.Header{}}, r)
 			cancel()
 			<-r.Context().Done()
@@ -237,7 +238,7 @@ func eachStop(t *testing.T, w *world.World, join func(m *machine, n int) []strin
 			first := m.runWith(ctx, strings.NewReader(""), args...)
 			cancel()
 			w.Net.Use(nil)
-			if first.code == 0 && *count < at {
+			if first.code == 0 && count.Load() < int64(at) {
 				check(m)
 				break
 			}
