@@ -188,6 +188,15 @@ func TestEachKindOfRuleBreaks(t *testing.T) {
 			"a second place that opens", with("device/tree", holds("open.go", func(f *file) { f.uses = []string{"crypto/cipher.NewGCM"} })),
 			[]string{"device/tree/open.go opens ciphertext (crypto/cipher.NewGCM); only protocol/seal may"},
 		},
+		{
+			"a second place that seals", with("device/tree", holds("wrap.go", func(f *file) { f.uses = []string{"crypto/hpke.Seal"} })),
+			[]string{"device/tree/wrap.go mentions crypto/hpke.Seal, which only protocol/seal may: nothing is sealed to a key that no directory proved"},
+		},
+		{
+			"a standing out of nothing", with("device/client", holds("x.go", func(f *file) { f.uses = []string{module + "/protocol/directory.Hold"} })),
+			[]string{"device/client/x.go mentions " + module + "/protocol/directory.Hold, which only device/keyring, device/trust may: " +
+				"a standing without a proof is for an account that begins, and for one that goes on without its provider"},
+		},
 		{"the one place that opens", with("protocol/seal", holds("open.go", func(f *file) { f.uses = []string{"crypto/hpke.Open"} })), nil},
 		{
 			"a name that says nothing", with("device/helpers", func(*room) {}),

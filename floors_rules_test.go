@@ -20,6 +20,7 @@ type drawing struct {
 	driverRooms   []string
 	openers       []string
 	openRooms     []string
+	gates         []gate
 	vague         []string
 	fileLines     int
 	functionLines int
@@ -34,6 +35,13 @@ type wall struct {
 	from    []string
 	reaches []string
 	imports []string
+}
+
+// gate says which rooms alone may mention names, such as a constructor that trust begins with.
+type gate struct {
+	because string
+	names   []string
+	rooms   []string
 }
 
 // guest says who may import a third-party module.
@@ -125,6 +133,7 @@ func (d drawing) check(rooms []room) []string {
 		d.checkWalls(r, reach[r.path], complain)
 		d.checkGuests(r, complain)
 		d.checkOpening(r, complain)
+		d.checkGates(r, complain)
 		d.checkWords(r, complain)
 		d.checkSizes(r, complain)
 		d.checkState(r, complain)
@@ -271,6 +280,21 @@ func (d drawing) checkOpening(r room, complain complain) {
 		for _, name := range f.uses {
 			if !f.test && slices.Contains(d.openers, name) {
 				complain("%s/%s opens ciphertext (%s); only %s may", r.path, f.name, name, strings.Join(d.openRooms, ", "))
+			}
+		}
+	}
+}
+
+func (d drawing) checkGates(r room, complain complain) {
+	if d.exempt(r.path) {
+		return
+	}
+	for _, g := range d.gates {
+		for _, f := range r.files {
+			for _, name := range f.uses {
+				if !f.test && slices.Contains(g.names, name) && !under(r.path, g.rooms) {
+					complain("%s/%s mentions %s, which only %s may: %s", r.path, f.name, name, strings.Join(g.rooms, ", "), g.because)
+				}
 			}
 		}
 	}

@@ -136,6 +136,26 @@ var house = drawing{
 	},
 	openRooms: []string{"protocol/seal"},
 
+	// What leads to a secret being sealed to somebody, and the rooms that may mention it. The way is one: a ledger's
+	// recipient becomes one to seal to only in protocol/directory, by a Standing.
+	gates: []gate{
+		{
+			because: "nothing is sealed to a key that no directory proved",
+			names:   []string{"crypto/hpke.Seal", "crypto/hpke.NewSender"},
+			rooms:   []string{"protocol/seal"},
+		},
+		{
+			because: "a ledger alone does not prove that it is the newest",
+			names:   []string{module + "/protocol/ledger.Recipient"},
+			rooms:   []string{"protocol/directory"},
+		},
+		{
+			because: "a standing without a proof is for an account that begins, and for one that goes on without its provider",
+			names:   []string{module + "/protocol/directory.Begin", module + "/protocol/directory.Hold"},
+			rooms:   []string{"device/keyring", "device/trust"},
+		},
+	},
+
 	// Names that say nothing.
 	vague: []string{"util", "utils", "common", "helper", "helpers", "base", "core", "types", "manager", "managers", "model", "models", "misc", "shared"},
 

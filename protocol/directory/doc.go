@@ -17,5 +17,12 @@
 //
 // Names do not stand in the log, nor do ledgers: an index is the output of a
 // verifiable random function, a commitment is blinded, and what opens it travels
-// with a look-up (Opening). See spec/directory.md.
+// with a look-up (Opening).
+//
+// A client verifies an Answer under the World it joined with (World.Look) and
+// holds the ledger that it leads to against it (Found.Standing). Only a Standing
+// gives a Recipient, which is what protocol/seal wraps to. What fails is an Alarm,
+// which may be evidence, or Unproven, which may still come right.
+//
+// See spec/directory.md and spec/lookup.md.
 package directory

@@ -5,9 +5,10 @@
 // and recovery methods are, which vaults it has, which keys are in force.
 //
 // Parse reads one entry and trusts nothing. Fold verifies a whole history from
-// entry 0 and gives the State that everything else asks. A Recipient, which is
-// what protocol/seal wraps a secret to, is made by a State and by nothing else,
-// so that no key that a server hands out can ever be sealed to.
+// entry 0 and gives the State that everything else asks. A Recipient is made by a
+// State and by nothing else. It says whose key stands in this history, not that
+// the history is the newest: only protocol/directory makes of it what
+// protocol/seal wraps a secret to.
 //
 // Position in the chain orders events; the times inside entries are for people.
 // See spec/ledger.md.

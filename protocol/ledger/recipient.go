@@ -8,9 +8,9 @@ import (
 	"github.com/solekey/solekey/protocol/keys"
 )
 
-// Recipient is a public key together with the proof that it may be sealed to:
-// it comes out of a folded ledger. Its zero value is no recipient. This is the
-// one choke point through which every wrap passes.
+// Recipient is a public key that comes out of a folded ledger. Its zero value is
+// none. Nothing is sealed to it before protocol/directory has held the ledger
+// against the public log.
 type Recipient struct {
 	account protocol.AccountID
 	member  protocol.MemberID
