@@ -58,7 +58,7 @@ const maxMemo = tlog.MaxNote + 64
 
 // New returns an auditor that goes on where the store is.
 func New(config Config) *Auditor {
-	a := &Auditor{config: config, reader: &reader{source: config.Source}, measured: newMeasured()}
+	a := &Auditor{config: config, reader: &reader{source: config.Source, whole: true}, measured: newMeasured()}
 	a.follower = follow.New(config.Log, a.reader, config.Store, follow.Options{
 		Observe: a.observe,
 		Memo:    func() []byte { return canonical.MustMarshal(a.memo) },
@@ -107,6 +107,9 @@ func (a *Auditor) step(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	note, err := a.config.Source.Checkpoint(ctx)
+	if protocol.KindOf(err) == protocol.KindNotFound {
+		return nil, protocol.Wrap(protocol.KindUnreachable, err, "no log answers there")
+	}
 	if err != nil {
 		return nil, err
 	}

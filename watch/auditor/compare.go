@@ -21,6 +21,7 @@ import (
 type reader struct {
 	source tlog.TileReader
 	size   uint64
+	whole  bool // the log has to have what is asked for: without it, it does not answer
 }
 
 // ReadTile reads a tile.
@@ -34,6 +35,9 @@ func (r *reader) ReadTile(ctx context.Context, t tlog.Tile) ([]byte, error) {
 		there.Width = max(t.Width, int(min(entries-begin, tlog.TileWidth)))
 	}
 	data, err := r.source.ReadTile(ctx, there)
+	if r.whole && protocol.KindOf(err) == protocol.KindNotFound {
+		return nil, protocol.Wrap(protocol.KindUnreachable, err, "the log does not serve all of itself")
+	}
 	if err != nil || there == t {
 		return data, err
 	}
@@ -66,7 +70,7 @@ func (a *Auditor) compare(ctx context.Context, to *seen) error {
 // extends reports whether the larger checkpoint extends the smaller one, by a proof
 // from the tiles. Where it does not, the tiles show which root it has instead.
 func (a *Auditor) extends(ctx context.Context, small, large *seen, rule, what string) error {
-	r := &reader{a.config.Source, large.Size}
+	r := &reader{source: a.config.Source, size: large.Size}
 	proof, err := tlog.ProveConsistency(ctx, r, small.Size, large.Size)
 	if err != nil && protocol.KindOf(err) != protocol.KindNotFound && protocol.KindOf(err) != protocol.KindUntrusted {
 		return err
@@ -110,7 +114,7 @@ func (a *Auditor) explain(ctx context.Context, to *seen, err error) error {
 			errors.New("the checkpoint from before is not kept"))
 		f.cause = err
 		return f
-	case protocol.KindOf(err) != protocol.KindUntrusted:
+	case protocol.KindOf(err) != protocol.KindUntrusted && protocol.KindOf(err) != protocol.KindNotFound:
 		return err
 	}
 	if raw, ok := a.proveEnd(ctx, to); ok {
