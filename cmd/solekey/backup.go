@@ -75,7 +75,11 @@ func (a *app) backup(ctx context.Context, f *backupFlags, args []string) error {
 		if err != nil {
 			return err
 		}
-		return a.backupSummary(f, result)
+		err = a.backupSummary(f, result)
+		if err == nil && result.Unproven != nil {
+			err = protocol.Wrap(protocol.KindOf(result.Unproven), result.Unproven, "the backup is stored, and not proven")
+		}
+		return err
 	})
 }
 

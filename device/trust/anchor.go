@@ -5,7 +5,6 @@ package trust
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -30,8 +29,9 @@ const (
 // Anchor commits heads to the public log, under the secret that the anchorage is
 // of: at most once an hour, and only what is new. It also looks whether what was
 // sent before went in. Where heads have been without an anchor in the log for 48
-// hours the error is a *directory.Unproven; nothing else that goes wrong on the
-// way is more than a warning, for the next run does it again.
+// hours the error is KindTooOld, and KindUntrusted for an answer that does not
+// hold; nothing else that goes wrong on the way is more than a warning, for the
+// next run does it again.
 func (t *Trust) Anchor(ctx context.Context, m Member, from *keyring.Anchorage, what keyring.Anchored) error {
 	now, err := t.anchor(ctx, m, from, what)
 	if err != nil {
@@ -45,8 +45,8 @@ func (t *Trust) Anchor(ctx context.Context, m Member, from *keyring.Anchorage, w
 		return err
 	}
 	if kept.Behind > 0 && now >= kept.Behind+unprovenFor {
-		return &directory.Unproven{Kind: directory.UnprovenAge, Text: fmt.Sprintf(
-			"since %s no proof of the newest snapshots has entered the server's public log: a device that comes back with nothing but the recovery key could be shown older ones", kept.Behind)}
+		return protocol.Errorf(protocol.KindTooOld,
+			"since %s no proof of the newest snapshots has entered the server's public log: a device that comes back with nothing but the recovery key could be shown older ones", kept.Behind)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -116,13 +117,16 @@ func Same(t testing.TB, a, b string) {
 	}
 }
 
-// Remembered returns what a device remembers: the contents of its state folder
-// but for locks and for its session with the server, which prove nothing.
+// Remembered returns what a device remembers and relies on: the contents of its
+// state folder but for locks and for its session with the server, which prove
+// nothing, and for what it notes also when it refuses: how late it was, what the
+// server signed, and alarms.
 func (d *Device) Remembered() map[string]string {
 	d.w.T.Helper()
 	all := Contents(d.w.T, d.State())
 	maps.DeleteFunc(all, func(path, _ string) bool {
-		return path == "lock" || path == "lock.update" || path == "session.json"
+		return path == "lock" || path == "lock.update" || path == "session.json" || path == "clock.json" ||
+			strings.HasPrefix(path, "statements") || strings.HasPrefix(path, "alarms")
 	})
 	return all
 }
