@@ -47,6 +47,10 @@ func demandOwn(c *client.Client, kept *state.State) error {
 // recovery key's box, says whether it is the right one.
 func (j *joining) world(ctx context.Context, c *client.Client, named protocol.Hash) (*directory.World, error) {
 	w, err := c.World(ctx, named)
+	if kind := protocol.KindOf(err); !named.IsZero() && (kind == protocol.KindNotFound || kind == protocol.KindUntrusted) {
+		return nil, protocol.Wrap(protocol.KindUntrusted, err, "this server does not keep the public log that the invite names: it is another server under "+
+			"that address, or the invite is damaged. Nothing was created. Ask who invited you for a new invite, on another way than through this server")
+	}
 	if err != nil {
 		return nil, protocol.Wrap(protocol.KindOf(err), err, "learn which log the server keeps; nothing was changed")
 	}
