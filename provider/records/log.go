@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
-	"errors"
 
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/blob"
@@ -244,22 +243,33 @@ func placeReassign(ctx context.Context, tx *sql.Tx, p sequencer.Placed) error {
 	if err := placeOther(ctx, tx, p); err != nil {
 		return err
 	}
-	var raw, opening []byte
-	err := one(ctx, tx, "notice", `SELECT entry, box FROM submissions WHERE position = $1`, []any{p.Entry.Reassign.Notice}, &raw, &opening)
+	n, opening, err := noticeAt(ctx, tx, p.Entry.Reassign.Notice)
 	if err != nil {
 		return err
 	}
-	entry, err := directory.ParseEntry(raw)
-	if err != nil || entry.Notice == nil {
-		return errors.Join(protocol.Errorf(protocol.KindInternal, "entry %d is no notice", p.Entry.Reassign.Notice), err)
-	}
-	n := entry.Notice
 	_, err = exec(ctx, tx, upsertVersion, n.Index[:], n.Version+1, p.Leaf[:], p.Position, n.Next[:], p.Raw)
 	if err != nil || len(opening) == 0 {
 		return err
 	}
 	_, err = exec(ctx, tx, `UPDATE versions SET opening = $1 WHERE name_index = $2 AND version = $3`, opening, n.Index[:], n.Version+1)
 	return err
+}
+
+// noticeAt returns the notice at a place in the log, and what it opens to.
+func noticeAt(ctx context.Context, tx *sql.Tx, position uint64) (*directory.Notice, []byte, error) {
+	var raw, opening []byte
+	err := one(ctx, tx, "notice", `SELECT entry, box FROM submissions WHERE position = $1`, []any{position}, &raw, &opening)
+	if err != nil {
+		return nil, nil, err
+	}
+	entry, err := directory.ParseEntry(raw)
+	if err == nil && entry.Notice == nil {
+		err = protocol.Errorf(protocol.KindInternal, "entry %d is no notice", position)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return entry.Notice, opening, nil
 }
 
 // commitDirectory writes the directory's tiles. One that comes back counts again.

@@ -156,6 +156,9 @@ func (s *Store) Reject(ctx context.Context, after sequencer.Head, w sequencer.Wa
 		if _, err := exec(ctx, tx, `DELETE FROM log_queue WHERE leaf = $1`, w.Leaf[:]); err != nil {
 			return err
 		}
+		if _, err := exec(ctx, tx, `DELETE FROM versions WHERE leaf = $1 AND position < 0`, w.Leaf[:]); err != nil {
+			return err
+		}
 		_, err = exec(ctx, tx, `INSERT INTO log_rejected (leaf, received, entry, reason) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
 			w.Leaf[:], int64(w.Received), w.Entry, reason)
 		return err
@@ -252,8 +255,37 @@ func insertSubmission(ctx context.Context, tx *sql.Tx, entry, box []byte, at pro
 		return false, err
 	}
 	if n == 1 {
+		if err := holdName(ctx, tx, leaf, entry); err != nil {
+			return false, err
+		}
 		return true, enqueue(ctx, tx, leaf, nil, entry, at)
 	}
 	n, err = exec(ctx, tx, `UPDATE submissions SET box = $1 WHERE leaf = $2 AND box IS NULL`, orEmpty(box), leaf[:])
 	return n == 1, err
+}
+
+// holdName lets a reassignment that waits take its version of the name, so that
+// no update is acknowledged which could not follow it.
+func holdName(ctx context.Context, tx *sql.Tx, leaf protocol.Hash, raw []byte) error {
+	entry, err := directory.ParseEntry(raw)
+	if err != nil || entry.Reassign == nil {
+		return err
+	}
+	n, opening, err := noticeAt(ctx, tx, entry.Reassign.Notice)
+	if err != nil {
+		return err
+	}
+	var version uint64
+	err = one(ctx, tx, "name", `SELECT max(version) FROM versions WHERE name_index = $1`, []any{n.Index[:]}, &version)
+	if err != nil {
+		return err
+	}
+	if version != n.Version {
+		return protocol.Errorf(protocol.KindConflict, "the name was updated since the notice")
+	}
+	_, err = exec(ctx, tx, upsertVersion, n.Index[:], n.Version+1, leaf[:], -1, n.Next[:], raw)
+	if err == nil && len(opening) > 0 {
+		_, err = exec(ctx, tx, `UPDATE versions SET opening = $1 WHERE name_index = $2 AND version = $3`, opening, n.Index[:], n.Version+1)
+	}
+	return err
 }

@@ -144,7 +144,6 @@ func (w *world) version(name string) uint64 {
 	return leaf.Version
 }
 
-
 // TestLogFromEndToEnd opens accounts, appends, integrates, publishes and looks up.
 func TestLogFromEndToEnd(t *testing.T) {
 	w := newWorld(t)

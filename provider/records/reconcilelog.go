@@ -180,8 +180,8 @@ func (r *reconciler) submissions(ctx context.Context) error {
 	})
 }
 
-// takeSubmitted takes in one entry. An anchor whose index another one has is of a
-// write that was refused.
+// takeSubmitted takes in one entry. An anchor whose index another one has, and a
+// reassignment of a name that moved, are of writes that were refused.
 func takeSubmitted(ctx context.Context, tx *sql.Tx, account protocol.AccountID, e submitted, at protocol.Time) error {
 	entry, err := directory.ParseEntry(e.Entry)
 	if err != nil {
@@ -189,10 +189,10 @@ func takeSubmitted(ctx context.Context, tx *sql.Tx, account protocol.AccountID, 
 	}
 	if entry.Anchor == nil {
 		_, err = insertSubmission(ctx, tx, e.Entry, e.Box, at)
-		return err
+	} else {
+		_, err = insertAnchor(ctx, tx, account, sequencer.Anchor{Entry: e.Entry, Box: e.Box}, at)
 	}
-	_, err = insertAnchor(ctx, tx, account, sequencer.Anchor{Entry: e.Entry, Box: e.Box}, at)
-	if isKind(err, protocol.KindExists) {
+	if isKind(err, protocol.KindExists) || isKind(err, protocol.KindConflict) {
 		return nil
 	}
 	return err

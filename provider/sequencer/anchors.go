@@ -5,6 +5,7 @@ package sequencer
 
 import (
 	"context"
+	"time"
 
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/directory"
@@ -16,6 +17,10 @@ type Anchor struct {
 	Entry []byte
 	Box   []byte
 }
+
+// grace is how long before its end a period takes no anchors any more, besides
+// the time that they wait.
+const grace = 10 * time.Minute
 
 // AddAnchors takes anchors of an account. They enter the log within the hour, in
 // the order of their indexes, among everybody's. What was taken before is passed
@@ -36,8 +41,8 @@ func (s *Service) AddAnchors(ctx context.Context, account protocol.AccountID, an
 		if entry.Anchor.Commitment != directory.AnchorBoxHash(a.Box) || len(a.Box) > directory.MaxAnchorBoxSize {
 			return protocol.Errorf(protocol.KindUntrusted, "anchors: an anchor commits to another box, or the box is too large")
 		}
-		// An hour more: the log's time is behind when the anchor gets there, or ahead.
-		if p := entry.Anchor.Period; !p.Open(now) || !p.Open(now+protocol.Time(s.AnchorsEvery+s.Heartbeat)) {
+		// It has to be open still when the anchor gets there.
+		if p := entry.Anchor.Period; !p.Open(now) || !p.Open(now+protocol.Time(s.AnchorsEvery+grace)) {
 			return protocol.Errorf(protocol.KindUsage, "anchors: %s is not open now", p)
 		}
 	}

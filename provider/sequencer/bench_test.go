@@ -36,7 +36,7 @@ func BenchmarkLog(b *testing.B) {
 	if w.blobs, err = disk.Open(w.dir + "/blobs"); err != nil {
 		b.Fatal(err)
 	}
-	w.now = time.Now()
+	w.now, w.durable = time.Now(), true
 	w.config = func(c *sequencer.Config) { c.Clock = time.Now }
 	if err := os.Remove(w.dir + "/a.db"); err != nil {
 		b.Fatal(err)

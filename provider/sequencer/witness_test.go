@@ -38,6 +38,7 @@ func (w *world) published() uint64 {
 
 // TestQuorum publishes what the quorum cosigned, and nothing that it did not.
 func TestQuorum(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 3, twoOfThree)
 	if _, err := w.Lookup(ctx, sequencer.Question{Name: "anna"}); protocol.KindOf(err) != protocol.KindUnreachable {
 		t.Errorf("an answer under no checkpoint: %v", err)
@@ -74,6 +75,7 @@ func TestQuorum(t *testing.T) {
 
 // TestWorldsOfOtherDevices publishes for each world what its own policy accepts.
 func TestWorldsOfOtherDevices(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 2, "quorum none")
 	strict := w.world("group both all w0.example w1.example\nquorum both")
 	w.worlds = append(w.worlds, strict)
@@ -95,6 +97,7 @@ func TestWorldsOfOtherDevices(t *testing.T) {
 
 // TestSlowWitness lets one of three take its time: nobody waits for it.
 func TestSlowWitness(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 3, twoOfThree)
 	w.integrate()
 	w.publish()
@@ -120,6 +123,7 @@ func TestSlowWitness(t *testing.T) {
 
 // TestBadAnswers: what a witness answers counts for nothing unless it verifies.
 func TestBadAnswers(t *testing.T) {
+	t.Parallel()
 	other, err := tlog.GenerateWitnessSecret("w0.example", tlog.Ed25519)
 	if err != nil {
 		t.Fatal(err)
@@ -200,6 +204,7 @@ func (w *world) olderCopy(goOn func()) {
 // nothing is integrated, signed or taken, and it is said why; whoever cannot bring
 // back what is missing takes the witness out of the world, or begins a new log.
 func TestOlderCopyOfAll(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 3, twoOfThree)
 	h := w.join("anna")
 	w.integrate()
@@ -232,6 +237,7 @@ func TestOlderCopyOfAll(t *testing.T) {
 // TestOlderDatabase restores the database alone: the blobs bring it forward to what
 // the witnesses saw, and the log goes on.
 func TestOlderDatabase(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 3, twoOfThree)
 	h := w.join("anna")
 	w.integrate()
@@ -257,6 +263,7 @@ func TestOlderDatabase(t *testing.T) {
 // TestNobodyToAsk: a process that starts while no witness answers integrates and
 // signs nothing; appends are taken.
 func TestNobodyToAsk(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 3, twoOfThree)
 	w.integrate()
 	w.publish()
@@ -278,6 +285,7 @@ func TestNobodyToAsk(t *testing.T) {
 
 // TestFork lets a witness see another past of the log: it stops.
 func TestFork(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, "quorum w0.example")
 	w.integrate()
 	w.publish()
@@ -293,6 +301,7 @@ func TestFork(t *testing.T) {
 
 // TestRun lets everything run by itself: what is appended is visible soon.
 func TestRun(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 3, twoOfThree)
 	w.config = func(c *sequencer.Config) { c.Interval = 5 * time.Millisecond }
 	w.restart()

@@ -47,6 +47,7 @@ type world struct {
 	quorum     string // lines of the policy behind the witnesses
 	worlds     []*directory.World
 	config     func(*sequencer.Config)
+	durable    bool // flushes at every commit, as a provider does
 	entries    []*ledger.Entry
 	objects    map[protocol.Hash][]byte
 
@@ -98,21 +99,31 @@ func (w *world) world(quorum string) *directory.World {
 // open starts the provider, as at the start of the program.
 func (w *world) open() {
 	w.t.Helper()
+	if err := w.tryOpen(); err != nil {
+		w.t.Fatalf("open: %v", err)
+	}
+}
+
+func (w *world) tryOpen() error {
 	var err error
 	if w.db, err = sqlite.Open(ctx, filepath.Join(w.dir, "a.db"), records.Schema()); err != nil {
-		w.t.Fatal(err)
+		return err
+	}
+	if !w.durable {
+		if _, err := w.db.Write.ExecContext(ctx, "PRAGMA synchronous = OFF"); err != nil { // tests of faults are in provider/records
+			return err
+		}
 	}
 	w.store = records.New(w.db.Write, w.db.Read, w.blobs)
 	if _, err := w.store.Reconcile(ctx); err != nil {
-		w.t.Fatal(err)
+		return err
 	}
 	c := sequencer.DefaultConfig()
 	c.Store, c.Key, c.VRF, c.Worlds, c.Clock = w.store, w.log, w.vrf, w.worlds, func() time.Time { return w.now }
 	c.Logger, c.Client = slog.New(slog.NewTextHandler(io.Discard, nil)), &http.Client{}
 	w.config(&c)
-	if w.Service, err = sequencer.Open(ctx, c); err != nil {
-		w.t.Fatalf("open log: %v", err)
-	}
+	w.Service, err = sequencer.Open(ctx, c)
+	return err
 }
 
 // copyBlobs returns a copy of all blobs.

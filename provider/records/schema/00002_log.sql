@@ -82,6 +82,7 @@ CREATE TABLE versions (
     opening    BLOB,
     PRIMARY KEY (name_index, version)
 );
+CREATE INDEX versions_waiting ON versions (leaf) WHERE position < 0;
 
 -- Tiles of the directory's trees, by the hash of their top node. gone is the
 -- log's size when a root took their place and gone_at its time; 0: they count.
