@@ -195,7 +195,11 @@ func (p *program) showLog(st *logState) {
 		p.say(nil, "  %s (%s), %s%s: size %d, cosigned %s", w.Name, w.Algorithm, w.URL, w.words(), w.Size, age(now, w.Cosigned))
 	}
 	for _, one := range st.Worlds[1:] {
-		p.say(nil, "Devices that joined before, world %s: size %d, root %s, witnessed %s", one.World.String()[:8], one.Published, age(now, one.Root), age(now, one.Witnessed))
+		witnessed := "no witness demanded"
+		if one.Demands {
+			witnessed = "witnessed " + age(now, one.Witnessed)
+		}
+		p.say(nil, "Devices that joined before, world %s: size %d, root %s, %s", one.World.String()[:8], one.Published, age(now, one.Root), witnessed)
 	}
 	p.say(nil, "For whoever runs a witness:\n  %s", st.Log)
 }

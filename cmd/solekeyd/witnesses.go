@@ -68,7 +68,8 @@ func (p *program) witness(ctx context.Context, s *site, f witnessFlags) error {
 	if changed {
 		p.say(map[string]any{"message_type": "status", "action": "world", "world": s.worlds.newest().Hash(), "policy": text},
 			"Devices that join from now on demand these witnesses. Devices that joined before go on\n"+
-				"demanding what they demanded; invites that are still open keep what they named.")
+				"demanding what they demanded, and invites that are still open keep what they named: for a new one\n"+
+				"type solekeyd invite.")
 	}
 	return nil
 }

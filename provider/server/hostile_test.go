@@ -5,6 +5,7 @@ package server_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -17,6 +18,8 @@ import (
 	"github.com/solekey/solekey/protocol/api"
 	"github.com/solekey/solekey/protocol/snapshot"
 	"github.com/solekey/solekey/provider/accounts/accountstest"
+	"github.com/solekey/solekey/provider/sequencer"
+	"github.com/solekey/solekey/provider/server"
 )
 
 func mustJSON(t testing.TB, value any) []byte {
@@ -417,6 +420,20 @@ func TestInfoAndMetrics(t *testing.T) {
 		if !strings.Contains(text, line) {
 			t.Errorf("metrics have no %q: %s", line, text)
 		}
+	}
+}
+
+// TestLogMetrics: several keys of one witness are one sample, as the format demands.
+func TestLogMetrics(t *testing.T) {
+	none := func(context.Context) (int64, int64, int64, error) { return 0, 0, 0, nil }
+	status := func(context.Context) (sequencer.Status, error) {
+		return sequencer.Status{Refusal: "x", Witnesses: []sequencer.WitnessStatus{{Name: "w", URL: "u", Size: 3}, {Name: "w", URL: "u", Size: 2}, {Name: "v", URL: "u", Size: 1}}}, nil
+	}
+	recorder := httptest.NewRecorder()
+	server.NewMetrics(none, status).Handler().ServeHTTP(recorder, httptest.NewRequest("GET", "/metrics", nil))
+	text := recorder.Body.String()
+	if !strings.Contains(text, "solekeyd_witness_entries{witness=\"v\",url=\"u\"} 1\nsolekeyd_witness_entries{witness=\"w\",url=\"u\"} 3\n") || strings.Count(text, "witness=") != 2 || !strings.Contains(text, "solekeyd_log_refused 1\n") {
+		t.Errorf("metrics: %s", text)
 	}
 }
 

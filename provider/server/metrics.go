@@ -104,12 +104,23 @@ func writeLog(w io.Writer, s sequencer.Status) {
 	}
 	gauge(w, "solekeyd_log_refused", "1 where the public log must not go on.", stands)
 	fmt.Fprint(w, "# HELP solekeyd_log_published_entries Entries that devices of a world are shown.\n# TYPE solekeyd_log_published_entries gauge\n")
+	published := map[string]uint64{}
 	for world, size := range s.Published {
-		fmt.Fprintf(w, "solekeyd_log_published_entries{world=\"%.16s\"} %d\n", world, size)
+		published[fmt.Sprintf("{world=\"%.16s\"}", world)] = size
 	}
+	writeSizes(w, "solekeyd_log_published_entries", published)
 	fmt.Fprint(w, "# HELP solekeyd_witness_entries Entries of the last checkpoint that a witness cosigned.\n# TYPE solekeyd_witness_entries gauge\n")
+	cosigned := map[string]uint64{} // by witness: several keys of one count as one
 	for _, one := range s.Witnesses {
-		fmt.Fprintf(w, "solekeyd_witness_entries{witness=%q,url=%q} %d\n", one.Name, one.URL, one.Size)
+		labels := fmt.Sprintf("{witness=%q,url=%q}", one.Name, one.URL)
+		cosigned[labels] = max(cosigned[labels], one.Size)
+	}
+	writeSizes(w, "solekeyd_witness_entries", cosigned)
+}
+
+func writeSizes(w io.Writer, name string, sizes map[string]uint64) {
+	for _, labels := range slices.Sorted(maps.Keys(sizes)) {
+		fmt.Fprintf(w, "%s%s %d\n", name, labels, sizes[labels])
 	}
 }
 

@@ -158,8 +158,8 @@ const lease = 10 * time.Second
 func TestFloorIsWrittenSeldomAndFirst(t *testing.T) {
 	h := newHand()
 	w := newWorld(t, h.now)
-	for range 1000 {
-		h.move(time.Millisecond)
+	for range 100 {
+		h.move(10 * time.Millisecond)
 		w.sign(0, 1)
 	}
 	if w.floor.writes != 1 {
