@@ -103,11 +103,9 @@ func lies(t *testing.T) map[string]func(l, other *tlogtest.Log) {
 		"the edge of level 0":        of(edge0),
 		"the edge of level 1":        of(edge1),
 		"the edge of level 2":        of(edge2),
-		"all but the edge":           of(first, middle, one),
 		"everything":                 of(first, middle, last, one, edge0, edge1, edge2),
 		"a bundle cut":               cut(middle),
 		"the edge cut":               cut(edge1),
-		"a tile cut":                 cut(one),
 		"an entry less":              func(l, _ *tlogtest.Log) { l.Set(last, tlog.AppendBundle(nil, entry(257*256))) },
 		"a bundle of another length": func(l, _ *tlogtest.Log) { l.Set(middle, tlog.AppendBundle(nil, entry(100*256))) },
 	}

@@ -194,6 +194,12 @@ func TestAppendLeaves(t *testing.T) {
 	if root, err := tlog.RootAt(ctx, whole, 65_536); err != nil || root != whole.At(t, 65_536).Root {
 		t.Errorf("root at 65536: %v", err)
 	}
+	for _, at := range []uint64{0, 1, 255, 256, 300, 65_536, size} {
+		f, err := tlog.FrontierAt(ctx, whole, at)
+		if err != nil || f.Size() != at || f.Root() != whole.At(t, at).Root {
+			t.Errorf("frontier at %d: %v", at, err)
+		}
+	}
 	tiles, root, err := tlog.AppendLeaves(ctx, whole, size, nil)
 	if err != nil || len(tiles) != 0 || root != want.Root {
 		t.Errorf("nothing appended: %d tiles, %v", len(tiles), err)

@@ -31,7 +31,7 @@ func DefaultLimits() Limits {
 
 // maxBuckets bounds the memory of a limiter. Beyond it all newcomers share one
 // bucket.
-const maxBuckets = 1 << 14
+const maxBuckets = 1 << 12
 
 // limiter is a token bucket a key.
 type limiter struct {

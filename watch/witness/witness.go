@@ -221,7 +221,10 @@ func (w *Witness) audit(ctx context.Context, l *watched, note []byte, c tlog.Che
 		return refuse(http.StatusUnprocessableEntity, "%v", err)
 	}
 	w.notes.Warn("a log cannot be audited at present", "log", c.Origin, "error", err)
-	return later("the log cannot be read at present: %v", err)
+	if kind := protocol.KindOf(err); kind == protocol.KindNotFound || kind == protocol.KindUnreachable {
+		return later("the log cannot be read at present: %v", err)
+	}
+	return later("the log cannot be audited at present") // the fault is ours
 }
 
 // auditTime bounds the reading within one request; progress is kept beyond it.
