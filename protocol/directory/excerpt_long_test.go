@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: The Solekey authors
 // SPDX-License-Identifier: Apache-2.0
 
+//go:build !race
+
 package directory
 
 import (
