@@ -11,9 +11,12 @@ import (
 
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/api"
+	"github.com/solekey/solekey/protocol/directory"
+	"github.com/solekey/solekey/protocol/keys"
 	"github.com/solekey/solekey/protocol/snapshot"
 	"github.com/solekey/solekey/provider/accounts"
 	"github.com/solekey/solekey/provider/accounts/accountstest"
+	"github.com/solekey/solekey/provider/sequencer"
 	"github.com/solekey/solekey/test/faults"
 )
 
@@ -33,6 +36,7 @@ func writes() map[string]func(w *world, h *accountstest.Holder) attempt {
 		"retire":     writeRetire,
 		"drop":       writeDrop,
 		"suspension": writeSuspension,
+		"anchor":     writeAnchor,
 	}
 }
 
@@ -141,6 +145,21 @@ func writeSuspension(w *world, h *accountstest.Holder) attempt {
 				w.t.Fatal(err)
 			}
 			return info.Suspended
+		},
+	}
+}
+
+func writeAnchor(w *world, h *accountstest.Holder) attempt {
+	a, index := w.anchor(keys.GenerateSecret(), 0)
+	return attempt{
+		do: func() error { return w.log.AddAnchors(ctx, h.Account(), []sequencer.Anchor{a}) },
+		seen: func() bool {
+			box, err := w.store.AnchorBox(ctx, h.Account(), directory.DayOf(protocol.TimeOf(w.now)), index)
+			_, waiting, _, err2 := w.store.QueueLength(ctx)
+			if err := errors.Join(err, err2); err != nil || (waiting == 1) != (box != nil) {
+				w.t.Fatalf("half an anchor is there: %d wait, %v", waiting, err)
+			}
+			return box != nil
 		},
 	}
 }

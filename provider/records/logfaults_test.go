@@ -4,12 +4,15 @@
 package records
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 	"testing"
 	"time"
 
 	"github.com/solekey/solekey/protocol"
+	"github.com/solekey/solekey/protocol/blob"
+	"github.com/solekey/solekey/protocol/canonical"
 	"github.com/solekey/solekey/protocol/directory"
 	"github.com/solekey/solekey/protocol/keys"
 	"github.com/solekey/solekey/protocol/tlog"
@@ -27,12 +30,24 @@ func (w *world) fill(upTo uint64) {
 		w.t.Fatal(err)
 	}
 	var prev protocol.Hash
+	sub := submission{Version: journalVersion, At: 1}
 	for n := uint64(1); st.Size+n < upTo; n++ {
 		raw := (&directory.Entry{Policy: &directory.Policy{Number: n, Prev: prev, Statement: fmt.Sprint("statement ", n)}}).Bytes()
 		prev = tlog.LeafHash(raw)
-		if err := w.store.Submit(ctx, raw, nil, 1); err != nil {
-			w.t.Fatal(err)
+		sub.Entries = append(sub.Entries, submitted{raw, nil})
+	}
+	// One blob for all of them: worlds are copied often.
+	err = w.store.change(ctx, func(x *write, tx *sql.Tx) error {
+		for _, e := range sub.Entries {
+			if _, err := insertSubmission(ctx, tx, e.Entry, nil, 1); err != nil {
+				return err
+			}
 		}
+		_, err := x.journal(ctx, tx, nobody, blob.KindSubmission, canonical.MustMarshal(sub))
+		return err
+	})
+	if err != nil {
+		w.t.Fatal(err)
 	}
 	w.integrate()
 }
