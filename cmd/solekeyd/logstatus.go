@@ -5,7 +5,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"time"
@@ -100,6 +102,9 @@ func (p *program) logPolicyCommand() *cobra.Command {
 func (s *site) logState(ctx context.Context) (*logState, error) {
 	st := &logState{Type: "log", Worlds: []worldState{}, Witnesses: []witnessState{}}
 	host, err := s.host("")
+	if errors.Is(err, fs.ErrNotExist) {
+		host, err = "HOST:PORT", nil // restored, and not started since
+	}
 	if err != nil {
 		return nil, err
 	}

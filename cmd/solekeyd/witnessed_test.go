@@ -201,6 +201,9 @@ func TestRestoredOlderCopy(t *testing.T) {
 	r.appears("bert", 1)
 	r.end()
 	must(t, "restore", copied, "--data", again)
+	if said := must(t, "log", "status", "--data", again); !strings.Contains(said, "https://HOST:PORT/v1/log") {
+		t.Errorf("status before the first start: %s", said)
+	}
 	r = start(t, again)
 	defer r.end()
 	if r.world().Hash() != world.Hash() {
