@@ -28,7 +28,7 @@ func buildPrograms(t *testing.T) map[string]*program {
 		t.Fatalf("build the programs: %v\n%s", err, output)
 	}
 	built := map[string]*program{}
-	for _, name := range []string{"solekey", "solekeyd", "solekey-witness"} {
+	for _, name := range []string{"solekey", "solekeyd", "solekey-witness", "solekey-audit"} {
 		built[name] = &program{path: filepath.Join(dir, name), help: map[string]string{}}
 	}
 	return built

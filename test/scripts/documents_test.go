@@ -12,7 +12,7 @@ import (
 )
 
 // documents are the pages whose commands are for users.
-var documents = []string{"README.md", "docs/backup.md", "docs/recovery.md", "docs/self-hosting.md", "docs/witness.md"}
+var documents = []string{"README.md", "docs/backup.md", "docs/recovery.md", "docs/self-hosting.md", "docs/witness.md", "docs/auditing.md"}
 
 // runnable returns what a page runs, as one script: the blocks that are fenced
 // as "sh run", and what stands in comments that begin with "run" and prepares
@@ -39,6 +39,7 @@ func runnable(page string) string {
 // here puts what there is in the test in the place of what documents name.
 var here = strings.NewReplacer(
 	"'https://192.168.1.5:8443/i/ah…'", `"$INVITE"`, "'https://192.168.1.5:8443/i/ae…'", `"$LINK"`,
+	"https://192.168.1.5:8443/v1/log", `"$LOGURL"`, "'cloud.example.org+1b2c3d4e+AT…'", `"$LOGKEY"`,
 	"/tmp/", "$WORK/tmp/", "/mnt/usb/", "$WORK/usb/", "/srv/solekeyd", "$WORK/srv",
 )
 

@@ -38,7 +38,8 @@ func Build(watched bool) (*Programs, error) {
 	}
 	args := append([]string{"build", "-o", dir + string(filepath.Separator)}, flags...)
 	build := exec.Command("go", append(args,
-		"github.com/solekey/solekey/cmd/solekey", "github.com/solekey/solekey/cmd/solekeyd", "github.com/solekey/solekey/cmd/solekey-witness")...)
+		"github.com/solekey/solekey/cmd/solekey", "github.com/solekey/solekey/cmd/solekeyd", "github.com/solekey/solekey/cmd/solekey-witness",
+		"github.com/solekey/solekey/cmd/solekey-audit")...)
 	build.Env = append(os.Environ(), cgo)
 	if output, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build the programs: %w\n%s", err, output)
