@@ -36,6 +36,17 @@ solekeyd doctor
 solekeyd doctor --read-data
 #: solekeyd doctor --read-data --json
 solekeyd doctor --read-data --json >"$WORK/doctor.json"
+#: solekeyd log status
+solekeyd log status >"$WORK/out"
+has "$WORK/out" "No witness"
+#: solekeyd log status --json | jq .worlds[0].published_size
+solekeyd log status --json >"$WORK/log.json"
+has "$WORK/log.json" '"published_size":'
+#: solekeyd log policy
+solekeyd log policy >"$WORK/out"
+has "$WORK/out" "quorum none"
+#: solekeyd log policy >policy.txt
+solekeyd log policy >"$WORK/policy.txt"
 #: solekeyd backup /mnt/usb/solekeyd-$(date +%F)
 solekeyd backup "$WORK/usb/solekeyd-$(date +%F)"
 #: solekeyd restore /mnt/usb/solekeyd-2026-11-21 --data /srv/solekeyd
