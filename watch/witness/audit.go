@@ -65,7 +65,7 @@ func (a *DirectoryAuditor) Audit(ctx context.Context, c tlog.Checkpoint, now pro
 	}
 	at := a.follower.Replay().Time()
 	if at > now+protocol.Time(Skew) || at < now-protocol.Time(Skew) {
-		return refuse(http.StatusUnprocessableEntity, "the newest root is of %s, which is more than %s from %s", at, Skew, now)
+		return later("the newest root is of %s, which is more than %s from this witness's %s: a newer one is needed", at, Skew, now)
 	}
 	return a.announced(ctx, now)
 }

@@ -144,9 +144,10 @@ func TestAuditSkew(t *testing.T) {
 	}
 	s.clock.pass(time.Hour)
 	head := s.dir.Root(protocol.TimeOf(s.clock.now().Add(-10*time.Minute - time.Second)))
-	s.refused("too old", s.ask(s.dir.Log, size, head.Size), http.StatusUnprocessableEntity)
+	s.refused("too old", s.ask(s.dir.Log, size, head.Size), http.StatusServiceUnavailable)
+	s.cosigned("what was cosigned before, again", s.ask(s.dir.Log, size, size), s.dir.Log, size, s.clock.now())
 	head = s.dir.Root(protocol.TimeOf(s.clock.now().Add(10*time.Minute + time.Second)))
-	s.refused("too new", s.ask(s.dir.Log, size, head.Size), http.StatusUnprocessableEntity)
+	s.refused("too new", s.ask(s.dir.Log, size, head.Size), http.StatusServiceUnavailable)
 	s.clock.pass(time.Second)
 	s.cosigned("a second later", s.ask(s.dir.Log, size, head.Size), s.dir.Log, head.Size, s.clock.now())
 	s.alarms() // a clock that is off is no proof
@@ -182,8 +183,7 @@ func TestAuditAnotherPast(t *testing.T) {
 	fork := s.dir.Fork()
 	// Followed but not cosigned: its time is not the present.
 	ahead := s.dir.Root(protocol.TimeOf(start.Add(time.Hour)))
-	s.refused("followed", s.ask(s.dir.Log, good.Size, ahead.Size), http.StatusUnprocessableEntity)
-	s.refused("a smaller one than was followed", s.ask(s.dir.Log, good.Size, good.Size), http.StatusUnprocessableEntity)
+	s.refused("followed", s.ask(s.dir.Log, good.Size, ahead.Size), http.StatusServiceUnavailable)
 	s.alarms()
 	fork.Append(t, (&directory.Entry{Root: &directory.Root{Size: good.Size, Time: protocol.TimeOf(start)}}).Bytes())
 	fork.Append(t, (&directory.Entry{Root: &directory.Root{Size: good.Size + 1, Time: protocol.TimeOf(start)}}).Bytes())
