@@ -227,53 +227,68 @@ func (d discard) Header() http.Header         { return d.h }
 func (d discard) Write(p []byte) (int, error) { return len(p), nil }
 func (d discard) WriteHeader(int)             {}
 
-// eachStop runs a join that is stopped at each of its requests, and again.
-func eachStop(t *testing.T, w *world.World, join func(m *machine, n int) []string, check func(m *machine)) {
+// stoppable is a join that can be stopped, in a world of its own.
+type stoppable struct {
+	w     *world.World
+	join  func(m *machine) []string
+	check func(m *machine) // what must be so once it went through
+}
+
+// eachStop runs a join that is stopped at each of its requests, and again. A server
+// bounds how often anybody may try, so a new world begins now and then.
+func eachStop(t *testing.T, begin func() stoppable) {
+	const tries, most = 20, 200
 	for _, after := range []bool{false, true} {
+		var s stoppable
 		for at := 1; ; at++ {
+			if at%tries == 1 {
+				s = begin()
+			}
 			m := newMachine(t)
-			args := join(m, at)
+			args := s.join(m)
 			ctx, cancel := context.WithCancel(context.Background())
-			count := stopAt(w, at, after, cancel)
+			count := stopAt(s.w, at, after, cancel)
 			first := m.runWith(ctx, strings.NewReader(""), args...)
 			cancel()
-			w.Net.Use(nil)
+			s.w.Net.Use(nil)
 			if first.code == 0 && count.Load() < int64(at) {
-				check(m)
+				s.check(m)
 				break
 			}
-			if got := m.run(args...); got.code != 0 {
-				t.Errorf("stopped at request %d (%v): %d\n%sthen %d\n%s", at, after, first.code, first.err, got.code, got.err)
-				continue
+			if got := m.run(args...); got.code != 0 || at == most {
+				t.Fatalf("stopped at request %d (%v): %d\n%sthen %d\n%s", at, after, first.code, first.err, got.code, got.err)
 			}
-			check(m)
+			s.check(m)
 		}
 	}
 }
 
 func TestNewAccountStopped(t *testing.T) {
-	w := world.New(t, programs)
-	n := 0
-	eachStop(t, w, func(m *machine, _ int) []string {
-		n++
-		return []string{"join", "--name", "user" + strconv.Itoa(n), "--recovery-out", m.path("kit"), w.Provider.Invite()}
-	}, func(m *machine) {
-		m.exits(0, "recovery", "test", "--recovery-kit", m.path("kit"))
-		if got := m.devices(); got != 1 {
-			t.Errorf("%d devices, want 1", got)
-		}
+	eachStop(t, func() stoppable {
+		w, n := world.New(t, programs), 0
+		return stoppable{w, func(m *machine) []string {
+			n++
+			return []string{"join", "--name", "user" + strconv.Itoa(n), "--recovery-out", m.path("kit"), w.Provider.Invite()}
+		}, func(m *machine) {
+			m.exits(0, "recovery", "test", "--recovery-kit", m.path("kit"))
+			if got := m.devices(); got != 1 {
+				t.Errorf("%d devices, want 1", got)
+			}
+		}}
 	})
 }
 
 func TestComeBackStopped(t *testing.T) {
-	w, desk := opened(t)
-	eachStop(t, w, func(*machine, int) []string {
-		return []string{"join", "--recovery-kit", desk.path("kit"), "--device-name", "again"}
-	}, func(m *machine) {
-		if got := desk.devices(); got != 2 {
-			t.Errorf("%d devices, want 2: one was added that nobody has the keys of", got)
-		}
-		desk.exits(0, "device", "revoke", "again")
+	eachStop(t, func() stoppable {
+		w, desk := opened(t)
+		return stoppable{w, func(*machine) []string {
+			return []string{"join", "--recovery-kit", desk.path("kit"), "--device-name", "again"}
+		}, func(*machine) {
+			if got := desk.devices(); got != 2 {
+				t.Errorf("%d devices, want 2: one was added that nobody has the keys of", got)
+			}
+			desk.exits(0, "device", "revoke", "again")
+		}}
 	})
 }
 
