@@ -21,6 +21,7 @@ import (
 const (
 	anchorEvery  = protocol.Time(time.Hour)
 	unprovenFor  = protocol.Time(48 * time.Hour)
+	resendAfter  = protocol.Time(3 * time.Hour) // batches are hourly
 	slotsAhead   = 8 // looked at in one go, of those that other devices may have taken
 	maxDaySlots  = 1 << 12
 	maxSlotTries = 8
@@ -63,36 +64,42 @@ func (t *Trust) anchor(ctx context.Context, m Member, from *keyring.Anchorage, w
 	if err != nil {
 		return now, err
 	}
-	day := directory.DayOf(now)
-	if kept.Day != string(day) {
-		kept.Day, kept.Slot = string(day), 0
+	if day := string(directory.DayOf(now)); kept.Day != day {
+		kept.Day, kept.Slot = day, 0
 	}
-	due := len(what.Heads) > 0 && !slices.Equal(kept.Heads, what.Heads) && (kept.Last == 0 || now >= kept.Last+anchorEvery)
-	if !due && len(kept.Pending) == 0 {
+	if !due(kept, what.Heads, now) && len(kept.Pending) == 0 {
 		return now, nil
 	}
-	for try := 0; try < maxSlotTries; try++ {
+	for range maxSlotTries {
 		free, err := t.lookAtAnchors(ctx, m, from, kept, now)
-		if err == nil {
-			err = t.noteBehind(what.Heads, now)
+		if err != nil {
+			return now, err
 		}
-		if err != nil || !due {
+		if err := t.noteBehind(what.Heads, now); err != nil {
+			return now, err
+		}
+		seen, err := t.o.State.Anchors() // what was looked for may have been lost
+		if err != nil || !due(seen, what.Heads, now) {
 			return now, err
 		}
 		if free.day >= maxDaySlots {
 			return now, protocol.Errorf(protocol.KindTooMany, "there is no free place for an anchor today")
 		}
-		if free.none {
-			kept.Slot = free.day
+		if kept.Slot = free.day; free.none {
 			continue
 		}
 		err = t.leave(ctx, m, from, what, free, now)
 		if kind := protocol.KindOf(err); kind != protocol.KindConflict && kind != protocol.KindExists {
 			return now, err
 		}
-		kept.Slot = free.day + 1 // another device's waits there already
+		kept.Slot++ // another device's waits there already
 	}
 	return now, protocol.Errorf(protocol.KindBusy, "other devices took every place for an anchor that was tried")
+}
+
+// due reports whether heads are to be anchored now.
+func due(kept *state.Anchors, heads []ledger.VaultHead, now protocol.Time) bool {
+	return len(heads) > 0 && !slices.Equal(kept.Heads, heads) && (kept.Last == 0 || now >= kept.Last+anchorEvery)
 }
 
 // clock returns the best clock under the view that is remembered.
@@ -187,36 +194,41 @@ func (t *Trust) anchors(ctx context.Context, m Member, asked []directory.AnchorQ
 }
 
 // went takes in which of the pending anchors are in the log. One whose place
-// another device took, or whose period is over, is not waited for any more.
+// another device took, or whose period is over, is not waited for any more. What
+// the newest one commits to is sent anew where it is lost or overdue; when it is in
+// the log, no older one matters.
 func (t *Trust) went(pending []state.Anchor, found []directory.AnchorFound, view *directory.View, now protocol.Time) error {
 	over := map[protocol.Hash]bool{}
-	var proven, lost bool
-	var newest state.Anchor
+	var in []state.Anchor // in the log
+	anew := map[protocol.Time]bool{}
 	for i, p := range pending {
-		switch {
-		case found[i].Present && found[i].Commitment == p.Commitment:
-			over[p.Index], proven = true, true
-		case found[i].Present, !directory.Period(p.Period).Open(view.LogTime()) && view.LogTime() > directory.Period(p.Period).End():
-			over[p.Index] = true
-			lost = lost || !directory.Period(p.Period).IsMonth()
+		period := directory.Period(p.Period)
+		mine := found[i].Present && found[i].Commitment == p.Commitment
+		lost := found[i].Present && !mine || view.LogTime() >= period.End()+directory.PeriodGrace
+		over[p.Index] = mine || lost
+		if mine {
+			in = append(in, p)
 		}
-		if p.Sent >= newest.Sent && !directory.Period(p.Period).IsMonth() {
-			newest = p
+		if !mine && !period.IsMonth() && (lost || p.Sent+resendAfter <= now) {
+			anew[p.Sent] = true
 		}
 	}
-	if len(over) == 0 {
+	if len(pending) == 0 {
 		return nil
 	}
 	return t.o.State.ChangeAnchors(func(a *state.Anchors) {
-		a.Pending = slices.DeleteFunc(a.Pending, func(p state.Anchor) bool { return over[p.Index] })
-		if lost {
-			a.Heads = nil // to be sent again
-		}
-		if proven {
+		newest := slices.ContainsFunc(in, func(p state.Anchor) bool { return p.Sent == a.Last && !directory.Period(p.Period).IsMonth() })
+		a.Pending = slices.DeleteFunc(a.Pending, func(p state.Anchor) bool {
+			return over[p.Index] || newest && p.Sent < a.Last && !directory.Period(p.Period).IsMonth()
+		})
+		if len(in) > 0 {
 			a.Proven = now
 		}
-		if proven && !lost && over[newest.Index] && newest.Sent == a.Last && a.Behind <= a.Last {
+		switch {
+		case newest && a.Behind <= a.Last:
 			a.Behind = 0
+		case anew[a.Last]:
+			a.Heads = nil
 		}
 	})
 }

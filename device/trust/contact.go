@@ -66,6 +66,9 @@ func (t *Trust) contact(ctx context.Context, m Member, name string) (*directory.
 	if err != nil {
 		return nil, err
 	}
+	if err := t.stillMet(name, standing.Account()); err != nil {
+		return nil, err
+	}
 	if err := t.o.State.AdvanceView(l.old, l.view); err != nil {
 		return nil, err
 	}

@@ -285,3 +285,17 @@ func (p *Provider) Set(at protocol.Time) {
 	defer p.mu.Unlock()
 	p.now = at
 }
+
+// Drop forgets what is queued.
+func (p *Provider) Drop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.queue = nil
+}
+
+// SwapBox makes look-ups show another box for an anchor.
+func (p *Provider) SwapBox(index protocol.Hash, box []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.boxes[index] = box
+}
