@@ -141,6 +141,22 @@ func TestALeafThatLies(t *testing.T) {
 	}
 }
 
+// TestALeafOfSomebodyElse: another name's leaf, true in all it says, stands at the
+// index.
+func TestALeafOfSomebodyElse(t *testing.T) { // G24
+	p, anna := crowded(t)
+	v, _ := look(t, p, nil, "name 1", nil)
+	leaf, _ := p.Leaf("anna")
+	p.SetLeaf("name 1", &leaf)
+	p.Publish()
+	a := p.Lookup("name 1", 0, v.Size())
+	a.Openings = p.Lookup("anna", 0, v.Size()).Openings
+	_, _, err := p.World.Look(v, "name 1", a)
+	if a := mustAlarm(t, err, directory.AlarmLeaf); !a.Provable() || anna.state == nil {
+		t.Error("it should be a proof")
+	}
+}
+
 func TestAnUpdateThatNobodySignedIsALie(t *testing.T) {
 	p, _ := crowded(t)
 	v, f := look(t, p, nil, "anna", nil)

@@ -107,6 +107,51 @@ func TestANameThatGoesBack(t *testing.T) { // G30, G31
 	}
 }
 
+// TestAnIdentityThatComesBack: the name was given away, and a higher version is of
+// the identity before.
+func TestAnIdentityThatComesBack(t *testing.T) {
+	p, anna := crowded(t)
+	s := mustStand(t, p, nil, "anna", nil, anna.state)
+	pin := *s.Pin()
+	pin.Identity = 1
+	anna.rotate(2)
+	p.Move("anna", anna.state)
+	p.Publish()
+	_, err := stand(t, p, s.View(), "anna", &pin, anna.state)
+	mustAlarm(t, err, directory.AlarmRegress)
+}
+
+// TestAVersionFromBefore: the log holds version 4 before version 3, so it cannot have
+// come from it.
+func TestAVersionFromBefore(t *testing.T) {
+	p, anna := crowded(t)
+	index, _ := p.Index("anna")
+	secret := directory.DeriveUpdateSecret(keys.GenerateSecret(), protocol.AccountID{}, 4)
+	early := directory.NewUpdate(p.World.Log(), index, 4, directory.Opening{}, secret, secret)
+	p.Queue(&directory.Entry{Update: early})
+	position := p.Publish().Size - 2
+	pin := *mustStandUnder(t, p, 3, anna).Pin()
+	pin.Position = position + 1 // version 3 stands behind it
+	p.SetLeaf("anna", &directory.Leaf{Version: 4, Chain: protocol.Hash{1}, Next: early.Next, Position: position})
+	p.Publish()
+	_, err := stand(t, p, nil, "anna", &pin, anna.state)
+	mustAlarm(t, err, directory.AlarmRegress)
+}
+
+// mustStandUnder is mustStand under the checkpoint of a number.
+func mustStandUnder(t *testing.T, p *directorytest.Provider, number int, h *holder) *directory.Standing {
+	t.Helper()
+	_, found, err := p.World.Look(nil, "anna", p.LookupAt(number, "anna", 0, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := found.Standing(nil, h.state, p.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 func TestANameIsMovedOnWithoutItsKey(t *testing.T) {
 	p, anna := crowded(t)
 	s := mustStand(t, p, nil, "anna", nil, anna.state)
