@@ -168,7 +168,7 @@ func TestTilesAreNotBelieved(t *testing.T) {
 	r := rand.New(rand.NewPCG(6, 6))
 	m := newModel(t)
 	var items []Item
-	for range 40 {
+	for range 18 {
 		items = append(items, Item{near(r, bitIndex("1011"), r.IntN(9)), []byte{byte(r.Uint32())}})
 	}
 	m.set(dedupe(items)...)
@@ -234,11 +234,11 @@ func TestCacheIsBounded(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 7))
 	m := newModel(t)
 	var items []Item
-	for range 3000 {
+	for range 1200 {
 		items = append(items, Item{draw(r), bytes.Repeat([]byte{1}, 80)})
 	}
 	m.set(items...)
-	const limit = 64 << 10
+	const limit = 32 << 10
 	cache := NewCache(m.store, limit)
 	tree := NewTree(m.tree.Root(), cache)
 	for range 3 {

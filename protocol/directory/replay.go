@@ -12,8 +12,9 @@ import (
 )
 
 // MaxBatch is how many entries may stand between two roots: what a replay holds
-// in memory is bounded by it.
-const MaxBatch = 1 << 16
+// in memory is bounded by it, and so is what it takes to show others that one of
+// them breaks a rule.
+const MaxBatch = 1 << 13
 
 // CacheSize is about how many bytes of tiles a Replay keeps in memory.
 const CacheSize = 64 << 20
@@ -110,7 +111,7 @@ func (r *Replay) Custodians() []CustodianUses { return r.now.clone().Custodians 
 func (r *Replay) Programs() []Releases { return slices.Clone(r.now.Programs) }
 
 // Leaf returns the leaf of a name with everything that was accepted, nil where
-// there is none.
+// there is none. It must not be changed.
 func (r *Replay) Leaf(ctx context.Context, index protocol.Hash) (*Leaf, error) {
 	if l, ok := r.pending.leaves[index]; ok {
 		return l, nil
