@@ -141,6 +141,19 @@ func TestBreachWritesEvidence(t *testing.T) {
 	contains(t, out, `"message_type":"finding"`, `"rule":"signature"`, `"evidence":"`+folder)
 }
 
+// TestEvidenceThatCannotBeKept: the finding is told all the same.
+func TestEvidenceThatCannotBeKept(t *testing.T) {
+	s := newSite(t)
+	s.log.Force(&directory.Entry{Reassign: &directory.Reassign{}})
+	s.log.Force(&directory.Entry{Root: &directory.Root{Size: s.log.Head().Size, Time: protocol.TimeOf(wallClock())}})
+	file := filepath.Join(s.dir, "a file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, errs := want(t, 20, "follow", s.url, "--log", s.key(), "--evidence", file)
+	contains(t, errs, "position 2", "keep evidence")
+}
+
 func TestFindingWithoutEvidence(t *testing.T) {
 	s := newSite(t)
 	s.log.Force(&directory.Entry{Policy: &directory.Policy{Number: 9, Prev: protocol.Hash{1}, Statement: "x"}})

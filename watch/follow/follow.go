@@ -113,6 +113,9 @@ func (f *Follower) Follow(ctx context.Context, to tlog.Checkpoint) error {
 	if err := tlog.Entries(ctx, f.source, from.Size, to, f.frontier.Clone(), func(index uint64, entry []byte) error {
 		return w.visit(ctx, index, entry)
 	}); err != nil {
+		if broken := w.finish(ctx); broken != nil {
+			err = broken
+		}
 		f.replay = nil // what it holds in memory is beyond what was kept
 		if !w.refused && !errors.Is(err, tlog.ErrAnotherPast) && protocol.KindOf(err) == protocol.KindUntrusted {
 			// Not the log is wrong but what was served: that is no proof of anything.
@@ -133,8 +136,16 @@ type walk struct {
 	to       tlog.Checkpoint
 	frontier *tlog.Frontier // behind the entries in waiting
 	waiting  [][]byte
+	started  *started // entries whose signatures are being verified, or nil
 	kept     uint64
 	refused  bool // the rules refused an entry
+}
+
+// started is a batch on its way. Its signatures are verified while the batch before
+// it is held to the rules and kept.
+type started struct {
+	batch *directory.Batch
+	keep  *tlog.Frontier // behind its last entry, if progress is to be kept there
 }
 
 // visit takes an entry that the checkpoint holds.
@@ -146,17 +157,34 @@ func (w *walk) visit(ctx context.Context, index uint64, entry []byte) error {
 	if len(w.waiting) < batch && !root && !last {
 		return nil
 	}
-	err := w.f.replay.Entries(ctx, w.waiting)
-	w.waiting = w.waiting[:0]
-	if err != nil {
+	next := &started{batch: w.f.replay.Start(w.waiting)}
+	w.waiting = nil
+	if root && (last || index+1-w.kept >= between) {
+		w.kept, next.keep = index+1, w.frontier.Clone()
+	}
+	err := w.finish(ctx)
+	w.started = next
+	if err != nil || !last {
+		return err
+	}
+	return w.finish(ctx)
+}
+
+// finish holds the batch that is on its way to the rules, and keeps the progress
+// where it is due.
+func (w *walk) finish(ctx context.Context) error {
+	s := w.started
+	if w.started = nil; s == nil || w.refused {
+		return nil
+	}
+	if err := w.f.replay.Finish(ctx, s.batch); err != nil {
 		w.refused = true
 		return err
 	}
-	if root && (last || index+1-w.kept >= between) {
-		w.kept = index + 1
-		return w.f.keep(ctx, w.frontier.Clone())
+	if s.keep == nil {
+		return nil
 	}
-	return nil
+	return w.f.keep(ctx, s.keep)
 }
 
 // keep stores what is known at a root.
