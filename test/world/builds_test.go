@@ -20,7 +20,7 @@ func TestSameBytesFromTwoFolders(t *testing.T) {
 		t.Fatal(err)
 	}
 	first, second := t.TempDir(), t.TempDir()
-	for _, part := range []string{"cmd", "device", "protocol", "provider", "storage"} {
+	for _, part := range []string{"cmd", "device", "protocol", "provider", "storage", "watch"} {
 		CopyTree(t, filepath.Join(root, part), filepath.Join(first, part))
 	}
 	for _, file := range []string{"go.mod", "go.sum"} {
