@@ -79,7 +79,7 @@ func (s *Store) places(ctx context.Context, visit func(referredBlob) error) erro
 		`SELECT account, 'object', name, -1 FROM objects`,
 		`SELECT account, 'pack', pack, size FROM packs WHERE state <> 3`,
 		`SELECT NULL, 'tile', place, -1 FROM log_tiles WHERE place IS NOT NULL`,
-		`SELECT NULL, 'log', batch, -1 FROM log_found`,
+		`SELECT NULL, 'log', place, -1 FROM log_found`,
 	}
 	for _, query := range queries {
 		err := each(ctx, s.read, func(scan func(...any) error) error {

@@ -44,10 +44,20 @@ func (s *Store) LogHead(ctx context.Context, log protocol.Hash) (sequencer.Head,
 		err = protocol.Errorf(protocol.KindDenied, "the database belongs to another log, whose key has the identifier %s", name)
 	}
 	if err == nil && h.Size > 0 {
-		_, err = s.blobs.Stat(ctx, logRef(h.Batch))
+		err = s.holdsNewest(ctx)
 		err = protocol.Wrap(protocol.KindUntrusted, err, "the newest batch of the log is in the database and not among the blobs, which may be an older copy")
 	}
 	return h, err
+}
+
+// holdsNewest returns an error where the blob of the newest batch is missing.
+func (s *Store) holdsNewest(ctx context.Context) error {
+	var place protocol.Hash
+	err := one(ctx, s.read, "batch", `SELECT place FROM log_batches ORDER BY start DESC LIMIT 1`, nil, id{place[:]})
+	if err == nil {
+		_, err = s.blobs.Stat(ctx, logRef(place))
+	}
+	return err
 }
 
 // NextBatch returns what was claimed, or found in the blob store.
@@ -57,7 +67,7 @@ func (s *Store) NextBatch(ctx context.Context, after sequencer.Head) ([]byte, er
 		return claimed, err
 	}
 	var name protocol.Hash
-	err := one(ctx, s.read, "batch", `SELECT batch FROM log_found WHERE start = $1`, []any{after.Size}, id{name[:]})
+	err := one(ctx, s.read, "batch", `SELECT place FROM log_found WHERE start = $1`, []any{after.Size}, id{name[:]})
 	if isKind(err, protocol.KindNotFound) {
 		return nil, nil
 	}
@@ -88,7 +98,8 @@ func (s *Store) ClaimBatch(ctx context.Context, after sequencer.Head, raw []byte
 
 // CommitBatch makes a batch durable; see sequencer.BatchStore.
 func (s *Store) CommitBatch(ctx context.Context, i sequencer.Integration) error {
-	blobs := []namedBlob{{logRef(i.Head.Batch), i.Batch}}
+	place := blob.NewRef(nobody, blob.KindLog, i.Batch)
+	blobs := []namedBlob{{place, i.Batch}}
 	for _, t := range i.Tiles {
 		if t.Width == tlog.TileWidth {
 			blobs = append(blobs, namedBlob{blob.NewRef(nobody, blob.KindTile, t.Data), t.Data})
@@ -109,10 +120,7 @@ func (s *Store) CommitBatch(ctx context.Context, i sequencer.Integration) error 
 		if err != nil {
 			return err
 		}
-		if err := note(ctx, tx, logRef(i.Head.Batch)); err != nil {
-			return err
-		}
-		if _, err := exec(ctx, tx, `DELETE FROM log_found WHERE start < $1`, i.Head.Size); err != nil {
+		if err := commitPlace(ctx, tx, i, place); err != nil {
 			return err
 		}
 		steps := []func(context.Context, *sql.Tx, sequencer.Integration) error{commitTiles, commitEntries, commitPlaces, commitDirectory}
@@ -123,6 +131,19 @@ func (s *Store) CommitBatch(ctx context.Context, i sequencer.Integration) error 
 		}
 		return nil
 	})
+}
+
+// commitPlace notes where the batch is.
+func commitPlace(ctx context.Context, tx *sql.Tx, i sequencer.Integration, place blob.Ref) error {
+	if err := note(ctx, tx, place); err != nil {
+		return err
+	}
+	if _, err := exec(ctx, tx, `DELETE FROM log_found WHERE start < $1`, i.Head.Size); err != nil {
+		return err
+	}
+	_, err := exec(ctx, tx, `INSERT INTO log_batches (start, ends, place, volume) VALUES ($1, $2, $3, $4)`,
+		i.After.Size, i.Head.Size, place.Name[:], truth(place.Name != i.Head.Batch))
+	return err
 }
 
 // batched prepares a statement for many rows and hands it to f.

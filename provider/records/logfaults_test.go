@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 	"testing"
 	"time"
 
@@ -261,4 +262,136 @@ func TestTwoProcesses(t *testing.T) {
 	w.restart(ends()[3])
 	w.publish()
 	w.wantSound()
+}
+
+// newJoinable is a log with more batches than a volume is made of.
+func newJoinable(t *testing.T) logBeginning {
+	b := logBeginning{world: newWorld(t)}
+	b.anna = b.join("anna")
+	for range 3 {
+		b.grow(b.anna)
+		b.integrate()
+	}
+	b.bert = b.join("bert")
+	b.integrate()
+	b.publish()
+	return b
+}
+
+// small makes volumes of few batches.
+func small() volumes { return volumes{entries: 7, batches: 1024, bytes: 1 << 20} }
+
+// TestVolumes joins batches into a volume, which they are rebuilt from.
+func TestVolumes(t *testing.T) {
+	b := newJoinable(t)
+	before := b.batches()
+	b.store.volumes = small()
+	if _, err := b.log.Prune(ctx); err != nil {
+		t.Fatal(err)
+	}
+	after := b.batches()
+	if len(after) >= len(before) || after[0].End() < 7 {
+		t.Errorf("%d batches became %d, the first ends at %d", len(before), len(after), after[0].End())
+	}
+	for _, e := range ends() {
+		b.restart(e)
+		b.grow(b.bert)
+		b.integrate()
+		b.publish()
+		if a, c := b.version("anna"), b.version("bert"); a != 4 || c < 2 {
+			t.Errorf("%s: versions %d and %d", e.name, a, c)
+		}
+		b.wantSound()
+	}
+	for _, v := range []volumes{{entries: 7, batches: 1, bytes: 1 << 20}, {entries: 100, batches: 2, bytes: 1}, defaultVolumes()} {
+		b.store.volumes = v
+		for more := true; more; {
+			var err error
+			if more, err = b.store.JoinBatches(ctx); err != nil {
+				t.Errorf("%+v: %v", v, err)
+			}
+		}
+		b.restart(ends()[3])
+		b.publish()
+	}
+}
+
+// TestVolumeFaults breaks each step of joining batches, in each way, and ends the
+// process in each way.
+func TestVolumeFaults(t *testing.T) {
+	b := newJoinable(t)
+	for _, mode := range faults.Modes() {
+		t.Run(mode.String(), func(t *testing.T) {
+			t.Parallel()
+			for step, hit := 1, true; hit; step++ {
+				w := b.world.copy(t)
+				w.store.volumes = small()
+				w.disk.Break(step, mode)
+				_, err := w.store.JoinBatches(ctx)
+				if hit = w.disk.Hit(); hit == (err == nil) {
+					t.Fatalf("step %d: hit %v, and the error is %v", step, hit, err)
+				}
+				e := ends()[step%len(ends())]
+				w.restart(e)
+				h := b.bert.Copy()
+				w.grow(h)
+				w.integrate()
+				w.publish()
+				if a, c := w.version("anna"), w.version("bert"); a != 4 || c != 2 {
+					t.Errorf("step %d, then %s: versions %d and %d", step, e.name, a, c)
+				}
+				w.wantSound()
+				w.store.volumes = small()
+				for more := true; more; {
+					if more, err = w.store.JoinBatches(ctx); err != nil {
+						t.Errorf("step %d, then %s: join again: %v", step, e.name, err)
+					}
+				}
+				if found := w.restart(ends()[step%2]); found.Any() {
+					t.Errorf("step %d, then %s: found %+v later", step, e.name, found)
+				}
+				_ = w.db.Close()
+			}
+		})
+	}
+}
+
+// TestVolumesOfLater restores databases from before batches were joined: what ends
+// where a volume begins, within it, where it ends, and one that was copied while
+// the batches were joined.
+func TestVolumesOfLater(t *testing.T) {
+	for _, upTo := range []int{0, 1, 2, 3, 4} {
+		w := newWorld(t)
+		h := w.join("anna")
+		copied := w.dir + "/copy.db"
+		for n := range 5 {
+			if n == upTo {
+				if err := w.db.Backup(ctx, copied); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.grow(h)
+			w.integrate()
+		}
+		w.publish()
+		w.store.volumes = small()
+		if more, err := w.store.JoinBatches(ctx); err != nil || !more {
+			t.Fatalf("joined %v, %v", more, err)
+		}
+		w.restart(end{"old database", false, func(w *world) {
+			w.loseDatabase()
+			if err := os.Rename(copied, w.database()); err != nil {
+				t.Fatal(err)
+			}
+		}})
+		w.integrate()
+		w.publish()
+		if got := w.version("anna"); got != 6 {
+			t.Errorf("up to %d: version %d", upTo, got)
+		}
+		w.wantSound()
+		if found := w.restart(ends()[0]); found.Any() {
+			t.Errorf("up to %d: found %+v later", upTo, found)
+		}
+	}
 }

@@ -55,6 +55,8 @@ type reconciler struct {
 	*Store
 	found   Found
 	batches map[protocol.AccountID][]*foundBatch
+
+	integrated uint64 // size of the public log in the tables
 }
 
 // unknown visits the content of every blob of a kind that no table accounts for.

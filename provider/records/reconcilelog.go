@@ -4,9 +4,12 @@
 package records
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/blob"
@@ -15,12 +18,15 @@ import (
 	"github.com/solekey/solekey/provider/sequencer"
 )
 
-// foundLog is a batch of the log that no table accounts for.
+// foundLog is a batch, or a volume, of the log that no table accounts for.
 type foundLog struct {
-	name protocol.Hash
+	ref  blob.Ref
 	from uint64
 	end  uint64
 	prev protocol.Hash
+	name protocol.Hash // by which the next one calls it
+
+	volume bool
 }
 
 // logBatches finds the batches that continue the log and notes the places of
@@ -29,7 +35,8 @@ type foundLog struct {
 //
 // Batches are made one after the other, and at most one for each place. So
 // whatever does not fit says that something was lost or that two servers wrote
-// here, and there is nothing that could be signed: Reconcile fails.
+// here, and there is nothing that could be signed: Reconcile fails. What says the
+// same as is known already is left of joining batches into a volume, and goes.
 func (r *reconciler) logBatches(ctx context.Context) error {
 	var size uint64
 	var head protocol.Hash
@@ -41,32 +48,41 @@ func (r *reconciler) logBatches(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for len(found) > 0 {
-		next, ok := found[size]
-		if !ok {
-			break
+	r.integrated = size
+	var rest []foundLog
+	for _, next := range found { // by their beginnings, the longest first
+		switch {
+		case next.volume && next.from < size && next.end > size:
+			// The tables are from before it was made, and end within it.
+			if err := r.standFor(ctx, next, size); err != nil {
+				return err
+			}
+		case next.from != size:
+			rest = append(rest, next)
+			continue
+		case next.prev != head:
+			return protocol.Errorf(protocol.KindUntrusted, "the batch %s of the public log begins at %d and follows another batch than the one here", next.ref.Name, size)
 		}
-		if next.prev != head {
-			return protocol.Errorf(protocol.KindUntrusted, "the batch %s of the public log begins at %d and follows another batch than the one here", next.name, size)
-		}
-		if err := r.takeLog(ctx, next); err != nil {
+		if err := r.takeLog(ctx, next, size); err != nil {
 			return err
 		}
-		delete(found, size)
 		size, head = next.end, next.name
 	}
-	for _, rest := range found {
-		if rest.from < size {
-			return protocol.Errorf(protocol.KindUntrusted, "there are two batches of the public log at %d: two servers wrote here, and only one of them may go on; %s is not the one of this database", rest.from, rest.name)
+	for _, left := range rest {
+		if left.end > size {
+			return protocol.Errorf(protocol.KindUntrusted, "the public log ends at %d, and there is a batch %s that begins at %d: what lies between is lost", size, left.ref.Name, left.from)
 		}
-		return protocol.Errorf(protocol.KindUntrusted, "the public log ends at %d, and there is a batch %s that begins at %d: what lies between is lost", size, rest.name, rest.from)
+		if err := r.settleCopy(ctx, left); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// unknownLogs returns the batches that no table accounts for, by where they begin.
-func (r *reconciler) unknownLogs(ctx context.Context) (map[uint64]foundLog, error) {
-	found := map[uint64]foundLog{}
+// unknownLogs returns the batches that no table accounts for, in the order of
+// where they begin, the longest first.
+func (r *reconciler) unknownLogs(ctx context.Context) ([]foundLog, error) {
+	var found []foundLog
 	err := r.blobs.List(ctx, &nobody, blob.KindLog, func(ref blob.Ref, _ int64) error {
 		known, err := r.noted(ctx, ref)
 		if known || err != nil {
@@ -76,43 +92,187 @@ func (r *reconciler) unknownLogs(ctx context.Context) (map[uint64]foundLog, erro
 		if err != nil {
 			return err
 		}
-		if other, ok := found[b.From]; ok {
-			return protocol.Errorf(protocol.KindUntrusted, "there are two batches of the public log at %d: %s and %s", b.From, other.name, ref.Name)
-		}
-		found[b.From] = foundLog{ref.Name, b.From, b.End(), b.Prev}
+		found = append(found, foundLog{ref, b.From, b.End(), b.Prev, b.Name(), !b.Last.IsZero()})
 		return nil
 	})
+	slices.SortFunc(found, func(a, b foundLog) int { return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(b.end, a.end)) })
+	for n := 1; n < len(found); n++ {
+		if a, b := found[n-1], found[n]; a.from == b.from && !a.volume && !b.volume {
+			return nil, protocol.Errorf(protocol.KindUntrusted, "there are two batches of the public log at %d, %s and %s: two servers wrote here, and only one of them may go on", a.from, a.ref.Name, b.ref.Name)
+		}
+	}
 	return found, err
 }
 
-func (r *reconciler) readLog(ctx context.Context, ref blob.Ref) (*sequencer.Batch, error) {
-	data, err := blob.ReadAll(ctx, r.blobs, ref)
+// same returns an error where a batch says something else than the log, as far as
+// that goes.
+func (r *reconciler) same(ctx context.Context, f foundLog, size uint64) error {
+	b, err := r.readLog(ctx, f.ref)
 	if err != nil {
-		return nil, notFound(err, "batch of the public log")
+		return err
 	}
-	b, err := sequencer.ParseBatch(data)
+	end := min(f.end, size)
+	known, err := r.entries(ctx, f.from, end)
+	if err != nil {
+		return err
+	}
+	if !slices.EqualFunc(known, b.Entries[:end-f.from], bytes.Equal) {
+		return protocol.Errorf(protocol.KindUntrusted, "there are two batches of the public log at %d: two servers wrote here, and only one of them may go on; %s is not the one of this log", f.from, f.ref.Name)
+	}
+	return nil
+}
+
+// entries returns entries of the log: as they are integrated, and behind these as
+// they were found.
+func (r *reconciler) entries(ctx context.Context, from, end uint64) ([][]byte, error) {
+	var list [][]byte
+	for at := from; at < min(end, r.integrated); at = from + uint64(len(list)) {
+		t := tlog.Tile{Level: tlog.LevelEntries, N: at / tlog.TileWidth}
+		t.Width = int(min(r.integrated-t.N*tlog.TileWidth, tlog.TileWidth))
+		data, err := r.ReadTile(ctx, t)
+		if err != nil {
+			return nil, err
+		}
+		bundle, err := tlog.ParseBundle(data)
+		if err != nil {
+			return nil, err
+		}
+		last := min(end-t.N*tlog.TileWidth, uint64(t.Width))
+		list = append(list, bundle[at%tlog.TileWidth:last]...)
+	}
+	at := from + uint64(len(list))
+	places, err := r.foundPlaces(ctx, at, end)
+	if err != nil {
+		return nil, err
+	}
+	for _, place := range places {
+		b, err := r.readLog(ctx, logRef(place))
+		if err != nil {
+			return nil, err
+		}
+		if b.From <= at && at < b.End() {
+			list = append(list, b.Entries[at-b.From:min(end, b.End())-b.From]...)
+			at = from + uint64(len(list))
+		}
+	}
+	return list, nil
+}
+
+// foundPlaces returns the blobs of found batches that hold some of these positions.
+func (r *reconciler) foundPlaces(ctx context.Context, from, end uint64) ([]protocol.Hash, error) {
+	var places []protocol.Hash
+	err := each(ctx, r.read, func(scan func(...any) error) error {
+		var place protocol.Hash
+		err := scan(id{place[:]})
+		places = append(places, place)
+		return err
+	}, `SELECT place FROM log_found WHERE start < $1 AND ends > $2 ORDER BY start`, end, from)
+	return places, err
+}
+
+// settleCopy ends what a crash, or a backup made meanwhile, left of joining
+// batches into a volume: a volume takes the place of its batches, a batch that a
+// volume stands for goes. What says something else is of a fork.
+func (r *reconciler) settleCopy(ctx context.Context, f foundLog) error {
+	if f.volume && f.end <= r.integrated {
+		return r.standFor(ctx, f, f.end)
+	}
+	if err := r.same(ctx, f, f.end); err != nil {
+		return err
+	}
+	places, err := r.foundPlaces(ctx, f.from, f.end)
+	if err != nil {
+		return err
+	}
+	list, err := r.placed(ctx, f.from, f.end)
+	if err != nil {
+		return err
+	}
+	for _, p := range list {
+		places = append(places, p.place)
+	}
+	for _, place := range places {
+		stands, err := r.readLog(ctx, logRef(place))
+		if err != nil {
+			return err
+		}
+		if !f.volume && stands.Last.IsZero() {
+			return protocol.Errorf(protocol.KindUntrusted, "there are two batches of the public log at %d, and no volume stands for %s", f.from, f.ref.Name)
+		}
+	}
+	return r.blobs.Delete(ctx, f.ref)
+}
+
+// standFor lets a found volume take the place of the batches that the tables
+// name, up to a size.
+func (r *reconciler) standFor(ctx context.Context, f foundLog, size uint64) error {
+	if err := r.same(ctx, f, size); err != nil {
+		return err
+	}
+	list, err := r.placed(ctx, f.from, min(size, r.integrated))
+	if err != nil || len(list) == 0 {
+		return err
+	}
+	switch aligned := list[0].start == f.from && list[len(list)-1].ends <= f.end; {
+	case !aligned && f.end > size:
+		return nil // it holds what nothing else does
+	case !aligned:
+		return r.blobs.Delete(ctx, f.ref) // another volume stands for more
+	}
+	if err := r.transact(ctx, func(tx *sql.Tx) error { return replaceBatches(ctx, tx, list, f.ref) }); err != nil {
+		return err
+	}
+	return r.deleteBatches(ctx, list)
+}
+
+// placed returns what the tables name for some of these positions.
+func (r *reconciler) placed(ctx context.Context, from, end uint64) ([]placedBatch, error) {
+	var list []placedBatch
+	err := each(ctx, r.read, func(scan func(...any) error) error {
+		var p placedBatch
+		err := scan(&p.start, &p.ends, id{p.place[:]})
+		list = append(list, p)
+		return err
+	}, `SELECT start, ends, place FROM log_batches WHERE start < $1 AND ends > $2 ORDER BY start`, end, from)
+	return list, err
+}
+
+func (r *reconciler) readLog(ctx context.Context, ref blob.Ref) (*sequencer.Batch, error) {
+	b, err := readBatch(ctx, r.blobs, ref)
 	if err != nil {
 		return nil, fmt.Errorf("blob %s: %w", ref, err)
 	}
 	return b, nil
 }
 
-// takeLog notes the places of a batch's entries, and that it is to be integrated.
-func (r *reconciler) takeLog(ctx context.Context, f foundLog) error {
-	b, err := r.readLog(ctx, logRef(f.name))
+func readBatch(ctx context.Context, blobs blob.Store, ref blob.Ref) (*sequencer.Batch, error) {
+	data, err := blob.ReadAll(ctx, blobs, ref)
+	if err != nil {
+		return nil, notFound(err, "batch of the public log")
+	}
+	return sequencer.ParseBatch(data)
+}
+
+// takeLog notes the places of a batch's entries from a size on, and that it is to
+// be integrated.
+func (r *reconciler) takeLog(ctx context.Context, f foundLog, size uint64) error {
+	b, err := r.readLog(ctx, f.ref)
 	if err != nil {
 		return err
 	}
 	var i sequencer.Integration
 	for n, raw := range b.Entries {
+		if b.From+uint64(n) < size {
+			continue
+		}
 		entry, err := directory.ParseEntry(raw)
 		if err != nil {
-			return fmt.Errorf("blob %s: %w", logRef(f.name), err)
+			return fmt.Errorf("blob %s: %w", f.ref, err)
 		}
 		i.Placed = append(i.Placed, sequencer.Placed{Position: b.From + uint64(n), Leaf: tlog.LeafHash(raw), Raw: raw, Entry: entry})
 	}
 	err = r.transact(ctx, func(tx *sql.Tx) error {
-		n, err := exec(ctx, tx, `INSERT INTO log_found (start, batch) VALUES ($1, $2) ON CONFLICT DO NOTHING`, f.from, f.name[:])
+		n, err := exec(ctx, tx, `INSERT INTO log_found (start, ends, place) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, size, f.end, f.ref.Name[:])
 		if n == 0 || err != nil {
 			return err // of a start before that did not get further
 		}

@@ -45,7 +45,8 @@ type Store struct {
 	read  *sql.DB
 	blobs blob.Store
 
-	group *group
+	group   *group
+	volumes volumes
 
 	// packs keep puts and deletes of one pack apart, by a byte of its name.
 	packs [64]sync.Mutex
@@ -57,7 +58,7 @@ type Store struct {
 // New returns a store over a database that Schema was applied to; write and
 // read may be the same.
 func New(write, read *sql.DB, blobs blob.Store) *Store {
-	return &Store{write: write, read: read, blobs: blobs, group: newGroup()}
+	return &Store{write: write, read: read, blobs: blobs, group: newGroup(), volumes: defaultVolumes()}
 }
 
 // transact runs f in a transaction of its own, which it commits when f returns

@@ -5,7 +5,6 @@ package sequencer
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 
 	"github.com/solekey/solekey/protocol"
@@ -77,7 +76,7 @@ func (s *Service) take(ctx context.Context, raw []byte) error {
 	if err != nil {
 		return err
 	}
-	if b.Log != s.key.ID() || b.From != s.head.Size || b.Prev != s.head.Batch {
+	if !b.continues(s.key.ID(), s.head) {
 		before := s.head.Batch
 		if err := s.reload(ctx); err != nil {
 			return err
@@ -87,11 +86,13 @@ func (s *Service) take(ctx context.Context, raw []byte) error {
 		}
 		return protocol.Errorf(protocol.KindUntrusted, "the batch at %d does not follow the log, which stands at %d", b.From, s.head.Size)
 	}
-	if err := s.replay.Entries(ctx, b.Entries); err != nil {
+	entries := b.Entries[s.head.Size-b.From:]
+	if err := s.replay.Entries(ctx, entries); err != nil {
 		s.replay = nil
 		return protocol.Wrap(protocol.KindUntrusted, err, "take in the batch at %d", b.From)
 	}
-	i, err := s.follow(ctx, raw, b.Entries)
+	i, err := s.follow(ctx, raw, entries)
+	i.Head.Batch = b.Name()
 	if err == nil && i.Head.Root != b.Root {
 		err = protocol.Errorf(protocol.KindUntrusted, "the batch at %d leads to another root than it says", b.From)
 	}
@@ -255,7 +256,7 @@ func (s *Service) decide(ctx context.Context, entries [][]byte, at protocol.Time
 	}
 	b := Batch{Version: batchVersion, Log: s.key.ID(), From: s.head.Size, Prev: s.head.Batch, Entries: entries, Root: i.Head.Root}
 	i.Batch = b.Bytes()
-	i.Head.Batch = sha256.Sum256(i.Batch)
+	i.Head.Batch = b.Name()
 	return i, s.Store.ClaimBatch(ctx, s.head, i.Batch)
 }
 
@@ -286,7 +287,7 @@ func (s *Service) follow(ctx context.Context, raw []byte, entries [][]byte) (Int
 		return i, err
 	}
 	i.Tiles = append(i.Tiles, bundles...)
-	i.Head = Head{Size: s.head.Size + uint64(len(entries)), Root: root, Batch: sha256.Sum256(raw), State: s.replay.State()}
+	i.Head = Head{Size: s.head.Size + uint64(len(entries)), Root: root, State: s.replay.State()}
 	return i, nil
 }
 

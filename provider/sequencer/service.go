@@ -176,8 +176,15 @@ func (s *Service) pruning(ctx context.Context) {
 const pruneStep = 2000
 
 // Prune forgets tiles whose place was taken more than 48 hours ago, as far as the
-// published checkpoints do without them, and returns how many.
+// published checkpoints do without them, and returns how many. It also joins
+// batches into volumes.
 func (s *Service) Prune(ctx context.Context) (int64, error) {
+	for more := true; more && ctx.Err() == nil; {
+		var err error
+		if more, err = s.Store.JoinBatches(ctx); err != nil {
+			return 0, err
+		}
+	}
 	published, err := s.publishedByAll(ctx)
 	if err != nil {
 		return 0, err

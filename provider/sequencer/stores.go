@@ -15,7 +15,7 @@ import (
 type Head struct {
 	Size  uint64
 	Root  protocol.Hash // of the Merkle tree
-	Batch protocol.Hash // the newest batch's blob; zero where there is none
+	Batch protocol.Hash // the newest batch's name; zero where there is none
 	State []byte        // of the replay, after the newest batch
 }
 
@@ -99,6 +99,9 @@ type TileStore interface {
 	// PruneTiles forgets up to limit tiles of the directory whose place was taken
 	// before the moment, in the log below the size, and returns how many it forgot.
 	PruneTiles(ctx context.Context, before protocol.Time, size uint64, limit int) (int64, error)
+	// JoinBatches lets one volume take the place of the oldest batches that are in
+	// none yet, and reports whether there were enough of them.
+	JoinBatches(ctx context.Context) (bool, error)
 }
 
 // Version is one version of a name.

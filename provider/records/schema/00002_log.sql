@@ -52,11 +52,21 @@ CREATE TABLE log_tiles (
 );
 CREATE INDEX log_tiles_place ON log_tiles (place) WHERE place IS NOT NULL;
 
+-- Where the blob of each batch is, or of the volume that stands for several.
+CREATE TABLE log_batches (
+    start  BIGINT  NOT NULL PRIMARY KEY,
+    ends   BIGINT  NOT NULL,
+    place  BLOB    NOT NULL,
+    volume INTEGER NOT NULL
+);
+CREATE INDEX log_batches_single ON log_batches (start) WHERE volume = 0;
+
 -- Batches that Reconcile found in the blob store and that the log has not taken
 -- in yet.
 CREATE TABLE log_found (
     start BIGINT NOT NULL PRIMARY KEY,
-    batch BLOB   NOT NULL
+    ends  BIGINT NOT NULL,
+    place BLOB   NOT NULL
 );
 
 -- The newest checkpoint that satisfies each world, and (world zero) the one that
