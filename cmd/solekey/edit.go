@@ -80,7 +80,7 @@ func (e *editor) edit(ctx context.Context, draft func(*keyring.Ring, *keyring.Dr
 			return nil, err
 		}
 		if err := draft(ring, d); err != nil {
-			return nil, err
+			return nil, t.Judge(err)
 		}
 		if len(d.Batch().Entries) == 0 {
 			return ring.State(), nil

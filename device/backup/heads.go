@@ -19,7 +19,14 @@ func Heads(ctx context.Context, o Options, of *ledger.State) ([]ledger.VaultHead
 	for _, vault := range of.Vaults() {
 		v := &Vault{o: o, kept: o.State.Vault(vault.ID), remote: o.Member.Vault(vault.ID), ledger: of}
 		v.o.Vault = vault.ID
-		if err := v.syncRecords(ctx); err != nil {
+		said, err := v.remote.Head(ctx)
+		if err == nil {
+			err = v.syncRecords(ctx)
+		}
+		if err == nil {
+			err = v.holdSaidRecord(said)
+		}
+		if err != nil {
 			return nil, protocol.Wrap(protocol.KindOf(err), err, "chain of vault %s", vault.ID)
 		}
 		heads = append(heads, v.head)

@@ -130,12 +130,19 @@ func (v *Vault) signedHead(ctx context.Context) (api.Head, error) {
 // holdSaid demands that the chains, which were asked for after it, hold the head
 // that the provider signed.
 func (v *Vault) holdSaid(said api.Head) error {
-	head := ledger.VaultHead{Vault: v.o.Vault, Seq: said.Seq, Hash: said.Hash}
-	if said.Seq > 0 && !v.chain.Holds(head) || said.Generation > v.prunes.Number() || said.Generation == v.prunes.Number() && said.GenerationHash != v.prunes.Hash() {
+	if said.Generation > v.prunes.Number() || said.Generation == v.prunes.Number() && said.GenerationHash != v.prunes.Hash() {
 		return protocol.Errorf(protocol.KindUntrusted,
-			"the server signed record %d and prune step %d as the vault's newest and does not serve them: it hides something or shows a different past; nothing was used", said.Seq, said.Generation)
+			"the server signed prune step %d as the vault's newest and does not serve it: it hides something or shows a different past; nothing was used", said.Generation)
 	}
-	return nil
+	return v.holdSaidRecord(said)
+}
+
+func (v *Vault) holdSaidRecord(said api.Head) error {
+	if said.Seq == 0 || v.chain.Holds(ledger.VaultHead{Vault: v.o.Vault, Seq: said.Seq, Hash: said.Hash}) {
+		return nil
+	}
+	return protocol.Errorf(protocol.KindUntrusted,
+		"the server signed record %d as the vault's newest and does not serve it: it hides something or shows a different past; nothing was used", said.Seq)
 }
 
 // syncWriter learns where the chain stands, and takes up what an earlier run of

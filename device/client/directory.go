@@ -72,19 +72,36 @@ func (a *account) Lookup(ctx context.Context, q Question) (*directory.Answer, er
 
 func (c *Client) lookup(ctx context.Context, by signer, q Question) (*directory.Answer, error) {
 	var raw []byte
-	err := c.do(ctx, call{
-		method: http.MethodGet, path: api.PathDirectory, signer: by, limit: directory.MaxAnswerSize, read: whole(&raw),
-		query: func() url.Values {
-			return url.Values{
-				api.QueryName: {q.Name}, api.QuerySince: {strconv.FormatUint(q.Since, 10)},
-				api.QuerySize: {strconv.FormatUint(q.Size, 10)}, api.QueryWorld: {q.World.String()},
-			}
-		},
-	})
+	ask := func(world protocol.Hash) error {
+		return c.do(ctx, call{
+			method: http.MethodGet, path: api.PathDirectory, signer: by, limit: directory.MaxAnswerSize, read: whole(&raw),
+			query: func() url.Values {
+				v := url.Values{
+					api.QueryName: {q.Name}, api.QuerySince: {strconv.FormatUint(q.Since, 10)}, api.QuerySize: {strconv.FormatUint(q.Size, 10)},
+				}
+				if !world.IsZero() {
+					v.Set(api.QueryWorld, world.String())
+				}
+				return v
+			},
+		})
+	}
+	err := inWorld(q.World, ask)
 	if err != nil {
 		return nil, err
 	}
 	return directory.ParseAnswer(raw)
+}
+
+// inWorld asks as a device of a world. A device whose user demands other witnesses
+// than its server hands out is of a world that the server does not know: it is
+// shown what all are shown, and judges that by its own quorum.
+func inWorld(world protocol.Hash, ask func(protocol.Hash) error) error {
+	err := ask(world)
+	if protocol.KindOf(err) == protocol.KindNotFound && !world.IsZero() {
+		return ask(protocol.Hash{})
+	}
+	return err
 }
 
 // ContactLedger returns the ledger of a name from an entry on, without the objects
@@ -144,12 +161,16 @@ func (m *Member) Anchors(ctx context.Context, world protocol.Hash, size uint64, 
 		return nil, protocol.Wrap(protocol.KindInternal, err, "look anchors up")
 	}
 	var raw []byte
-	k := call{method: http.MethodPost, path: api.PathAnchors, signer: m.signer}
-	if err := m.c.send(&k, body); err != nil {
-		return nil, err
-	}
-	k.limit, k.read = directory.MaxAnchorsAnswerSize, whole(&raw)
-	if err := m.c.do(ctx, k); err != nil {
+	err := inWorld(world, func(world protocol.Hash) error {
+		body.World = world
+		k := call{method: http.MethodPost, path: api.PathAnchors, signer: m.signer}
+		if err := m.c.send(&k, body); err != nil {
+			return err
+		}
+		k.limit, k.read = directory.MaxAnchorsAnswerSize, whole(&raw)
+		return m.c.do(ctx, k)
+	})
+	if err != nil {
 		return nil, err
 	}
 	return directory.ParseAnchorsAnswer(raw)

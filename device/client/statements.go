@@ -112,7 +112,8 @@ func (q *question) answered(raw []byte) (*statement.Statement, error) {
 		return nil, err
 	}
 	said := signed.Statement()
-	if said.Nonce == q.asked.Nonce { // an old statement is no lie: it does not answer
+	about := statement.Subject{Log: q.asked.Log, Kind: q.asked.Kind, Account: q.asked.Account, Vault: q.asked.Vault}
+	if said.Nonce == q.asked.Nonce && said.Subject() == about { // an old statement is no lie: it does not answer
 		if err := q.by.keep(q.old, signed); err != nil {
 			return nil, err
 		}

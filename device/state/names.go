@@ -86,6 +86,23 @@ func (s *State) AdvancePin(old, to *directory.Pin) error {
 	})
 }
 
+// ForgetName forgets what is remembered of a contact, which the user has found to be
+// somebody new: it is learned anew afterwards. It is for an act of the user at this
+// device, never for anything that a server says, and never for the own name.
+func (s *State) ForgetName(name string) error {
+	return s.update(func() error {
+		d, err := s.Device()
+		if err != nil {
+			return err
+		}
+		if d.Name == name {
+			return protocol.Errorf(protocol.KindUsage, "%q is the name of this account: what its devices know of it is not forgotten", name)
+		}
+		path := s.pinPath(name)
+		return osError(os.RemoveAll(path), "remove %s", path)
+	})
+}
+
 // samePin reports whether two pins say the same, whatever proved them.
 func samePin(a, b *directory.Pin) bool {
 	if a == nil || b == nil {
