@@ -55,11 +55,10 @@ func newDeviceLink(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			w, err := kept.World()
+			link, err := serverLink(kept, d)
 			if err != nil {
 				return err
 			}
-			link := serverLink(d, w)
 			if a.flags.json {
 				a.emit(map[string]any{"message_type": "summary", "url": link, "name": d.Name})
 				return nil

@@ -140,7 +140,11 @@ func (p *approving) meet(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.side, err = keyring.NewApproval(p.device.Member, synced, api.ServerName(p.device.Server, p.device.Pin), world.Hash(), p.request.Commitment)
+	joins, err := handedOut(p.state, world)
+	if err != nil {
+		return err
+	}
+	p.side, err = keyring.NewApproval(p.device.Member, synced, api.ServerName(p.device.Server, p.device.Pin), joins, p.request.Commitment)
 	if err != nil {
 		return err
 	}
@@ -175,7 +179,7 @@ func (p *approving) byCode(ctx context.Context) error {
 		return p.deny(ctx, err)
 	}
 	if _, err := p.side.ConfirmShort(typed); err != nil {
-		return p.deny(ctx, err)
+		return p.deny(ctx, codesDiffer(err))
 	}
 	return p.add(ctx, nil)
 }
@@ -187,9 +191,18 @@ func (p *approving) byLongCode(ctx context.Context, long string) error {
 	}
 	confirmation, err := p.side.ConfirmLong(long)
 	if err != nil {
-		return p.deny(ctx, err)
+		return p.deny(ctx, codesDiffer(err))
 	}
 	return p.add(ctx, confirmation)
+}
+
+// codesDiffer says what another code may mean.
+func codesDiffer(err error) error {
+	if protocol.KindOf(err) != protocol.KindWrongSecret {
+		return err
+	}
+	return protocol.Wrap(protocol.KindWrongSecret, err, "either it was mistyped, or the two devices were not shown the same keys, account, server and public log: "+
+		"join with the link of `solekey device link`; if the codes differ again, somebody stands between the two")
 }
 
 // roleWords says what a role means, for who must decide.

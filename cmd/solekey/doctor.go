@@ -82,6 +82,7 @@ func (a *app) doctor(ctx context.Context) error {
 	c.folder()
 	c.protectedBy()
 	c.backups()
+	c.alarms()
 	if !c.failed("join", mustBeFinished(c.kept)) {
 		err = a.withSession(func(s *session) error { c.opened(ctx, s); return nil })
 		c.failed("secrets", err)
@@ -108,6 +109,7 @@ func (c *checkup) opened(ctx context.Context, s *session) {
 	if !ok {
 		return
 	}
+	c.publicLog()
 	c.waysBack(synced)
 	c.pending(synced)
 	if c.rights(s, synced) {

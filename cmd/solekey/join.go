@@ -14,7 +14,6 @@ import (
 	"github.com/solekey/solekey/device/state"
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/api"
-	"github.com/solekey/solekey/protocol/directory"
 )
 
 // joinFlags are the flags of join.
@@ -179,10 +178,16 @@ func parseLink(text string) (api.Invite, error) {
 	return api.ParseInvite(text)
 }
 
-// serverLink returns the link that carries a server's host and pin and the world
-// that its devices joined, and nothing that must be kept from anybody.
-func serverLink(d *state.Device, w *directory.World) string {
-	return api.Invite{Host: d.Server, Pin: d.Pin, World: w.Hash()}.URL()
+// serverLink returns the link with which further devices of the account join: it
+// carries the server's host and pin and the world that they join, and nothing that
+// must be kept from anybody.
+func serverLink(kept *state.State, d *state.Device) (string, error) {
+	w, err := kept.World()
+	if err != nil {
+		return "", err
+	}
+	world, err := handedOut(kept, w)
+	return api.Invite{Host: d.Server, Pin: d.Pin, World: world}.URL(), err
 }
 
 // accountName returns the canonical name of the account.
@@ -239,15 +244,22 @@ func (a *app) protection(choice string) (state.Method, error) {
 }
 
 // welcome says what the join amounts to.
-func (a *app) welcome(d *state.Device) error {
+func (j *joining) welcome(d *state.Device) error {
+	w, err := j.kept.World()
+	if err != nil {
+		return err
+	}
+	a := j.app
 	if a.flags.json {
 		a.emit(map[string]any{
 			"message_type": "summary", "account": d.Account, "name": d.Name, "device": d.Member,
-			"role": d.Role.String(), "server": d.Server,
+			"role": d.Role.String(), "server": d.Server, "log": w.Log().Origin(), "world": w.Hash(),
+			"witness_demanded": w.Policy().NeedsWitness(), "auditor_demanded": demandsAuditor(w.Policy()),
 		})
 		return nil
 	}
 	a.say("This machine is now a device (%s) of account %s at %s.", d.Role, d.Name, d.Server)
+	a.say("It goes by the public log %s, cosigned by %s.", w.Log().Origin(), demandWords(w))
 	a.say("Back up with: solekey backup ~")
 	return nil
 }

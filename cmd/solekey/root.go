@@ -52,7 +52,7 @@ func newRoot(a *app) *cobra.Command {
 
 // commands make the commands, in the order in which help lists them.
 var commands = []func(*app) *cobra.Command{
-	newJoin, newStatus, newWhoami, newDoctor, newDevice, newRecovery, newVersion, newCompletion, newMan,
+	newJoin, newStatus, newWhoami, newDoctor, newDevice, newRecovery, newLog, newKey, newVersion, newCompletion, newMan,
 	newBackup, newRestore, newSnapshots, newLs, newFind, newDiff, newDump,
 	newForget, newTag, newPrune, newUndelete, newCheck, newStats, newRepair,
 }

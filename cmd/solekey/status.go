@@ -28,7 +28,9 @@ func newStatus(a *app) *cobra.Command {
 		Use: "status", Short: "Say how old the last good backup is, and what stands where",
 		Long: "Status says when this device last completed a backup, and what it knows of account and vault. It\n" +
 			"asks the server if it can do so without asking you for a password, and says so if it could not.\n\n" +
-			"Exit code 25 says that the last good backup is older than --max-age, or that there is none.",
+			"Exit code 25 says that the last good backup is older than --max-age, or that there is none, or that\n" +
+			"for 48 hours no proof of the newest one has entered the server's public log. Exit code 20 says that\n" +
+			"an alarm stands: see `solekey log alarms`.",
 		Example: "  solekey status\n  solekey status --max-age 26h --quiet || mail -s 'no backup' root </dev/null\n  solekey status --online --json",
 		Args:    terminal.Exactly(0, "no arguments"),
 		RunE:    func(c *cobra.Command, _ []string) error { return a.status(c.Context(), f) },
@@ -47,6 +49,7 @@ type standing struct {
 	head    uint64            // of the vault, the newest known
 	online  bool
 	account *api.Account // as the server says; nil where it was not asked
+	log     *logStanding
 	warned  []string
 }
 
@@ -62,6 +65,9 @@ func (a *app) status(ctx context.Context, f *statusFlags) error {
 	if err := a.remembered(kept, st); err != nil {
 		return err
 	}
+	if st.log, err = a.logStanding(kept, d); err != nil {
+		return err
+	}
 	old := f.maxAge > 0 && (st.last == nil || st.age > f.maxAge)
 	st.warn(old, f.maxAge)
 	if a.flags.json {
@@ -69,14 +75,25 @@ func (a *app) status(ctx context.Context, f *statusFlags) error {
 	} else if !a.flags.quiet {
 		a.statusWords(st)
 	}
+	if err := standingAlarm(kept); err != nil {
+		return err
+	}
 	if !old {
-		return nil
+		return st.unproven()
 	}
 	err = protocol.Errorf(protocol.KindTooOld, "the last good backup of this device is older than %s", f.maxAge)
 	if st.last == nil {
 		err = protocol.Errorf(protocol.KindTooOld, "this device has no complete backup yet")
 	}
 	return err
+}
+
+// unproven is the failure of snapshots that have been without a proof too long.
+func (st *standing) unproven() error {
+	if st.log.behind <= unprovenFor {
+		return nil
+	}
+	return protocol.Errorf(protocol.KindTooOld, "no proof of the newest snapshots has entered the public log since %s", moment(st.log.anchors.Behind))
 }
 
 // askServer asks the server where that is possible, so that the rest is up to date.
@@ -105,12 +122,18 @@ func (a *app) unlocksQuietly(kept *state.State) bool {
 	return err == nil && (method != state.MethodPassphrase || a.flags.passwordFile != "" || a.flags.passwordCommand != "")
 }
 
-// refresh brings ledger and head up to date.
+// refresh brings ledger and head up to date. An alarm is told with all else that
+// there is to say.
 func (s *session) refresh(ctx context.Context, st *standing) error {
-	synced, err := s.editor().sync(ctx)
+	t, err := s.a.beliefs(s.state, s.member, s.device.Member)
 	if err != nil {
 		return err
 	}
+	out, err := (&believer{s, t}).lookNow(ctx)
+	if err != nil || out == nil {
+		return err
+	}
+	synced := out.State
 	m, err := synced.Member(s.device.Member)
 	if err != nil {
 		return err
@@ -162,6 +185,9 @@ func (st *standing) warn(old bool, maxAge time.Duration) {
 	case st.age < -5*time.Minute:
 		add("the last good backup lies in the future: this machine's clock was set back")
 	}
+	for _, text := range st.log.warnings() {
+		add(text)
+	}
 	if st.ledger == nil {
 		add("the account's ledger is not on this device; the next backup fetches it")
 		return
@@ -196,6 +222,7 @@ func (st *standing) json(old bool) map[string]any {
 		"message_type": "summary", "name": st.device.Name, "account": st.device.Account, "server": st.device.Server,
 		"device": st.device.Member, "role": st.device.Role.String(), "vault": st.device.BackupVault,
 		"vault_head": st.head, "online": st.online, "too_old": old, "warnings": append([]string{}, st.warned...),
+		"log": st.log.object(),
 	}
 	if st.last != nil {
 		m["last_backup"] = map[string]any{"time": st.last.Time.String(), "snapshot_id": st.last.Record, "seq": st.last.Seq, "age_seconds": int64(st.age.Seconds())}
@@ -222,6 +249,11 @@ func (a *app) statusWords(st *standing) {
 	if st.ledger != nil {
 		owners, writers, recovery := presentDevices(st.ledger)
 		a.say("ledger   entry %d: %s, %s, %s", st.ledger.Head().Seq, plural(owners, "owner"), plural(writers, "writer"), plural(recovery, "recovery key"))
+	}
+	if st.log.view == nil {
+		a.say("log      nothing proven yet")
+	} else {
+		a.say("log      proven the newest as of %s, %s", moment(st.log.view.AsOf()), age(st.log.age))
 	}
 	a.say("vault    %s, record %d", st.device.BackupVault.String()[:shortID], st.head)
 	if st.account != nil {

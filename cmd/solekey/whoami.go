@@ -46,17 +46,22 @@ func (a *app) whoami() error {
 	if err != nil {
 		return err
 	}
+	link, err := serverLink(kept, d)
+	if err != nil {
+		return err
+	}
 	if a.flags.json {
 		a.emit(map[string]any{
-			"message_type": "summary", "name": d.Name, "account": d.Account, "server": d.Server, "url": serverLink(d, w),
+			"message_type": "summary", "name": d.Name, "account": d.Account, "server": d.Server, "url": link,
 			"device": d.Member, "role": d.Role.String(), "vault": d.BackupVault, "joined": d.Created.String(),
-			"protected_by": string(method), "state_dir": kept.Dir(),
+			"protected_by": string(method), "state_dir": kept.Dir(), "log": w.Log().Origin(), "world": w.Hash(),
 		})
 		return nil
 	}
 	a.say("account    %s (%s)", d.Name, d.Account)
 	a.say("server     %s", d.Server)
-	a.say("link       %s", serverLink(d, w))
+	a.say("log        %s; cosigned by %s", w.Log().Origin(), demandWords(w))
+	a.say("link       %s", link)
 	a.say("device     %s (%s), joined %s", d.Member.String()[:shortID], d.Role, moment(d.Created))
 	a.say("protected  by %s", method)
 	a.say("state      %s", kept.Dir())

@@ -46,11 +46,33 @@ func Meet(s *state.State, m Met) error {
 		return err
 	}
 	met[m.Name] = m
+	return keepMet(s, met)
+}
+
+func keepMet(s *state.State, met map[string]Met) error {
 	data, err := json.Marshal(met)
 	if err != nil {
 		return protocol.Wrap(protocol.KindInternal, err, "remember a contact")
 	}
 	return s.SetNote(noteMet, data)
+}
+
+// NewIdentity forgets a contact, who has told the user that the name is another
+// account of theirs now: their code has to be compared anew. The alarm about it
+// must have been noted.
+func (t *Trust) NewIdentity(name string) error {
+	if err := t.Clear(); err != nil {
+		return err
+	}
+	if err := t.o.State.ForgetName(name); err != nil {
+		return err
+	}
+	met, err := MetContacts(t.o.State)
+	if err != nil {
+		return err
+	}
+	delete(met, name)
+	return keepMet(t.o.State, met)
 }
 
 // stillMet raises the alarm where a name that was compared leads to another account
@@ -66,7 +88,7 @@ func (t *Trust) stillMet(name string, account protocol.AccountID) error {
 	}
 	return t.raise(raised{
 		kind: "identity", same: fmt.Append(nil, name, account),
-		text: fmt.Sprintf("the name %q leads to another identity than the one whose code you compared on %s. Nothing is sealed to it. If it is a new account of the same person, compare its code anew (solekey key verify %s)",
+		text: fmt.Sprintf("the name %q leads to another identity than the one whose code you compared on %s. Nothing is sealed to it. If it is a new account of the same person, compare its code anew (solekey key verify --new-identity %s)",
 			name, m.Time, name),
 	})
 }
