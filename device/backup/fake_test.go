@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/solekey/solekey/device/client"
 	"github.com/solekey/solekey/device/keyring"
@@ -37,6 +38,7 @@ type fakeServer struct {
 	order       []protocol.PackID
 	records     [][]byte
 	generations [][]byte
+	signs       [][]byte // records up to the head that it signs; nil: those that it serves
 
 	puts     atomic.Int64
 	onPut    func(id protocol.PackID) error // before a pack is stored
@@ -133,8 +135,12 @@ func (f *fakeServer) Blocks(_ context.Context, reads []client.Read, visit func(i
 func (f *fakeServer) Head(context.Context) (head api.Head, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if n := len(f.records); n > 0 {
-		head.Seq, head.Hash = uint64(n), snapshot.HashOf(f.records[n-1])
+	records := f.records
+	if f.signs != nil {
+		records = f.signs
+	}
+	if n := len(records); n > 0 {
+		head.Seq, head.Hash = uint64(n), snapshot.HashOf(records[n-1])
 	}
 	if n := len(f.generations); n > 0 {
 		head.Generation, head.GenerationHash = uint64(n), snapshot.HashOf(f.generations[n-1])
@@ -198,7 +204,8 @@ type fakeDevice struct {
 	server *fakeServer
 	self   *keys.MemberSecrets
 	is     state.Device
-	dir    string // of state and cache
+	dir    string        // of state and cache
+	clock  time.Duration // beside fakeNow
 	warned []error
 	mu     sync.Mutex // guards warned
 }

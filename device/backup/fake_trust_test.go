@@ -90,7 +90,7 @@ func (f *fakeServer) ContactLedger(context.Context, string, uint64) ([]*ledger.E
 // vaultOf returns a device's vault, not yet opened.
 func (d *fakeDevice) vaultOf(kept *state.State, account trust.Member, beside bool) *Vault {
 	d.t.Helper()
-	now := func() protocol.Time { return fakeNow }
+	now := func() protocol.Time { return fakeNow + protocol.Time(d.clock) }
 	beliefs, err := trust.New(trust.Options{
 		State: kept, Source: account, Name: d.is.Name, Self: d.self.ID(), Now: now, Patience: time.Millisecond, Warn: d.warn,
 	})
