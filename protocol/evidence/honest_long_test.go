@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/solekey/solekey/protocol"
@@ -28,13 +29,14 @@ type honest struct {
 	receipts []*statement.Signed
 	shown    []*directory.Shown
 	included []*directory.Included // all entries, each under several checkpoints
+	numbers  map[string]int        // of notes
 }
 
 // honestly tells a history with names that come, move, are closed, lost and given
 // to others, with statements in between, and over the end of a day.
 func honestly(t testing.TB) *honest {
 	t.Helper()
-	h := &honest{book: newBook(t, "good")}
+	h := &honest{book: newBook(t, "good"), numbers: map[string]int{}}
 	for _, word := range []string{"anna", "bert", "carl"} {
 		h.people = append(h.people, newPerson(t, word))
 	}
@@ -89,8 +91,9 @@ func (h *honest) state(p *person) {
 // collect takes in what can be shown of the log.
 func (h *honest) collect() {
 	h.t.Helper()
-	nobody := hash("nobody")
+	nobody := protocol.Hash{} // the index that a statement about a head names
 	for number := range h.notes {
+		h.numbers[string(h.notes[number])] = number
 		for _, p := range h.people {
 			h.shown = append(h.shown, h.book.shown(number, p.index))
 		}
@@ -181,18 +184,36 @@ func (h *honest) tryNames(try try) {
 		}
 		for _, b := range h.shown {
 			try("regress", &file{Regress: &regress{A: *a, B: *b}})
-			if a.Index != b.Index {
-				continue
-			}
-			for _, i := range h.included[len(h.included)-len(h.entries):] {
+			if i := h.newestOf(b); i != nil {
 				try("key", &file{Key: &wrongKey{A: *a, B: *b, Entry: i.Entry, Proof: i.Proof}})
 			}
+			try("key with another entry", &file{Key: &wrongKey{A: *a, B: *b, Entry: h.included[0].Entry, Proof: h.included[0].Proof}})
 		}
 	}
 }
 
+// newestOf returns the entry that the shown leaf names, nil for no leaf.
+func (h *honest) newestOf(s *directory.Shown) *directory.Included {
+	_, _, leaf, err := s.VerifyLeaf(h.key)
+	check(h.t, err)
+	if leaf == nil {
+		return nil
+	}
+	return h.book.included(h.numbers[string(s.Note)], int(leaf.Position))
+}
+
+// elsewhere returns what the provider stated in another log of its own, with the
+// same key for statements.
+func (h *honest) elsewhere() []*statement.Signed {
+	other := newBook(h.t, "second")
+	other.says = h.says
+	p := newPerson(h.t, "anna")
+	p.grow("another way")
+	return []*statement.Signed{other.head(p.state), other.promise(p.move(other.key)), other.head(newPerson(h.t, "anna").state)}
+}
+
 func (h *honest) tryStatements(try try) {
-	all := append(append([]*statement.Signed(nil), h.said...), h.receipts...)
+	all := slices.Concat(h.said, h.receipts, h.elsewhere())
 	for _, origin := range []*directory.Included{h.origin(), h.book.included(3, 0), h.included[1]} {
 		for _, a := range all {
 			for _, b := range all {
@@ -210,7 +231,41 @@ func (h *honest) tryStatements(try try) {
 	}
 }
 
+// unclaimed returns claims that the provider never made: openings that somebody
+// else made up for its updates, and heads of vaults.
+func (h *honest) unclaimed() []claim {
+	var list []claim
+	for _, c := range h.claims {
+		if c.Update == nil {
+			continue
+		}
+		o, err := directory.ParseOpening(c.Opening)
+		check(h.t, err)
+		o.Ledger.Hash = hash("made up")
+		list = append(list, claim{Update: c.Update, Opening: o.Bytes()})
+	}
+	for _, p := range h.people {
+		for seq := range p.entries {
+			s := h.say(statement.Statement{Kind: statement.KindVault, Account: p.state.Account(), Vault: protocol.VaultID{1}, Seq: uint64(seq + 1), Hash: hash("record")})
+			list = append(list, claim{Statement: s.Bytes()})
+		}
+	}
+	return list
+}
+
 func (h *honest) tryHistories(try try) {
+	for _, s := range h.elsewhere() {
+		for _, a := range h.claims {
+			try("histories of two logs", &file{Histories: &histories{Origin: h.origin(), A: a, B: claim{Statement: s.Bytes()}}})
+			try("histories of two logs", &file{Histories: &histories{Origin: h.origin(), A: claim{Statement: s.Bytes()}, B: a}})
+		}
+	}
+	for _, f := range h.unclaimed() {
+		for _, a := range h.claims {
+			try("histories with what was never claimed", &file{Histories: &histories{Origin: h.origin(), A: a, B: f}})
+			try("histories with what was never claimed", &file{Histories: &histories{Origin: h.origin(), A: f, B: a}})
+		}
+	}
 	for _, a := range h.claims {
 		for _, b := range h.claims {
 			try("histories", &file{Histories: &histories{Origin: h.origin(), A: a, B: b}})
@@ -276,6 +331,17 @@ func (h *honest) tryRules(try try) {
 				check(h.t, err)
 			}
 			try("rules", &file{Rules: &rules{Note: note, Consistency: proof, Excerpt: *x}})
+		}
+		for at := range x.Entries[1:] {
+			forged := *x
+			forged.Entries = slices.Clone(x.Entries)
+			forged.Entries[at+1] = h.entries[0] // a second origin, which no log may hold
+			try("rules with an entry that is made up", &file{Rules: &rules{Note: h.notes[i], Excerpt: forged}})
+			for j := i + 1; j < len(h.notes); j++ {
+				proof, err := tlog.ProveConsistency(context.Background(), h.log, uint64(h.roots[i]+1), uint64(h.roots[j]+1))
+				check(h.t, err)
+				try("rules with an entry that is made up, under a later checkpoint", &file{Rules: &rules{Note: h.notes[j], Consistency: proof, Excerpt: forged}})
+			}
 		}
 		for _, y := range stretches {
 			mixed := *x

@@ -115,6 +115,11 @@ func TestNewerStatementsAreUnsupported(t *testing.T) {
 
 func TestAnswers(t *testing.T) {
 	s := aboutVault()
+	unasked := s
+	unasked.Nonce = [16]byte{}
+	if err := sign(t, unasked).Answers(Question{Log: s.Log, Kind: s.Kind, Account: s.Account, Vault: s.Vault}); protocol.KindOf(err) != protocol.KindUntrusted {
+		t.Errorf("a question without a nonce is answered: %v", err)
+	}
 	q := Question{Log: s.Log, Kind: s.Kind, Account: s.Account, Vault: s.Vault, Nonce: s.Nonce, After: s.Since - 1}
 	if err := sign(t, s).Answers(q); err != nil {
 		t.Error(err)
