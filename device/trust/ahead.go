@@ -45,8 +45,20 @@ func (t *Trust) settleAhead(l *looked, why error, last bool) (*Outcome, error) {
 		return nil, err
 	}
 	own, err := standing.Extend(t.o.Self, added)
-	if err != nil && !last {
-		return nil, errSoon
+	if !last {
+		counted := err == nil
+		if counted {
+			// Which version comes next is known where each append left its receipt
+			// here: not if a recovery key signed on another machine.
+			next, failed := t.nextVersion(standing.Pin())
+			if failed != nil {
+				return nil, failed
+			}
+			counted = next > standing.Pin().Version+1
+		}
+		if !counted {
+			return nil, errSoon
+		}
 	}
 	if failed := t.keep(l, standing.Pin()); failed != nil {
 		return nil, failed

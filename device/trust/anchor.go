@@ -22,7 +22,7 @@ const (
 	anchorEvery  = protocol.Time(time.Hour)
 	unprovenFor  = protocol.Time(48 * time.Hour)
 	resendAfter  = protocol.Time(3 * time.Hour) // batches are hourly
-	slotsAhead   = 8 // looked at in one go, of those that other devices may have taken
+	slotsAhead   = 8                            // looked at in one go, of those that other devices may have taken
 	maxDaySlots  = 1 << 12
 	maxSlotTries = 8
 )

@@ -103,6 +103,26 @@ func TestOwnEntriesNeedNoProof(t *testing.T) {
 	}
 }
 
+// TestOwnEntriesOfAnotherMachine: a recovery key signed on another machine, and this
+// one does not know how many versions that made: it waits for the directory.
+func TestOwnEntriesOfAnotherMachine(t *testing.T) {
+	w := newWorld(t)
+	d := w.open("anna")
+	d.synced()
+	twin := w.device("anna", d.self, d.synced().State.Account(), d.vault)
+	twin.synced()
+	w.publishes = false
+	d.rename("elsewhere")
+	out := twin.wantStatus("never published", StatusFresh)
+	if twin.waited < time.Minute || out.State.Head() != d.synced().State.Head() {
+		t.Errorf("waited %s", twin.waited)
+	}
+	_, err := twin.tryAppend(func(_ *keyring.Ring, draft *keyring.Draft) error { return draft.NameMember(d.self.ID(), "x") })
+	wantKind(t, "a version that is taken", err, protocol.KindConflict, "")
+	w.p.Publish()
+	twin.rename("twin")
+}
+
 // TestAccountNotThereYet: the directory shows a new account a moment later.
 func TestAccountNotThereYet(t *testing.T) {
 	w := newWorld(t)

@@ -252,6 +252,9 @@ func (s source) AppendLedger(_ context.Context, b client.Append) (*statement.Sig
 	if err != nil {
 		return nil, err
 	}
+	if leaf, _ := s.w.p.Leaf(s.name); e.Update.Version <= leaf.Version || e.Update.Version <= s.w.p.Queued(e.Update.Index) {
+		return nil, protocol.Errorf(protocol.KindConflict, "the version is taken")
+	}
 	if tlog.LeafHash(b.Update) != b.Promise.Leaf || e.Update.Index != b.Promise.Index || e.Update.Version != b.Promise.Version {
 		s.w.t.Error("the promise asked for is not the update's")
 	}

@@ -33,17 +33,28 @@ func (p *Provider) MoveTo(name string, o directory.Opening) {
 		secret = keys.GenerateSecret()
 		p.secrets[name] = secret
 	}
-	next := p.leaves[index].Version + 1
-	for _, e := range p.queue {
-		if e.Update != nil && e.Update.Index == index {
-			next = e.Update.Version + 1
-		}
-	}
+	next := max(p.leaves[index].Version, p.queued(index)) + 1
 	p.mu.Unlock()
 	derive := func(number uint64) *directory.UpdateSecret {
 		return directory.DeriveUpdateSecret(secret, protocol.AccountID{}, number)
 	}
 	p.Update(directory.NewUpdate(p.World.Log(), index, next, o, derive(next), derive(next+1)), o)
+}
+
+// Queued returns the newest version of a name that waits for a Publish, 0 for none.
+func (p *Provider) Queued(index protocol.Hash) uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.queued(index)
+}
+
+func (p *Provider) queued(index protocol.Hash) (version uint64) {
+	for _, e := range p.queue {
+		if e.Update != nil && e.Update.Index == index {
+			version = e.Update.Version
+		}
+	}
+	return version
 }
 
 // Standing returns the standing of a ledger, of whatever entries, as a directory
