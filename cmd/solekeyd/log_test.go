@@ -24,43 +24,45 @@ func (r *running) world() *directory.World {
 	return world
 }
 
-// look asks for a name as one who joins does, and verifies the answer. The first
-// checkpoint of a server that just began is waited for.
-func (r *running) look(name string) (*directory.World, *directory.Found) {
+// settled waits until devices that join are shown all that was acknowledged. It
+// asks the tables, not the server: look-ups without a session are counted.
+func (r *running) settled() {
 	r.t.Helper()
-	world := r.world()
-	for deadline := time.Now().Add(20 * time.Second); ; {
-		status, raw := r.do(http.MethodGet, api.PathDirectory+"?name="+name, "", nil)
-		if status == http.StatusServiceUnavailable && time.Now().Before(deadline) {
-			time.Sleep(5 * time.Millisecond)
-			continue
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if st := statusOf(r.t, r.data); st.Size > 0 && st.Waiting == 0 && st.Worlds[0].Published == st.Size {
+			return
 		}
-		if status != http.StatusOK {
-			r.t.Fatalf("look up %s: status %d: %s", name, status, raw)
-		}
-		answer, err := directory.ParseAnswer(raw)
-		if err != nil {
-			r.t.Fatal(err)
-		}
-		_, found, err := world.Look(nil, name, answer)
-		if err != nil {
-			r.t.Fatal(err)
-		}
-		return world, found
 	}
+	r.t.Fatalf("the log does not settle: %+v", statusOf(r.t, r.data))
 }
 
-// appears waits until the log shows a version of a name.
+// look asks for a name as one who joins does, and verifies the answer.
+func (r *running) look(name string) (*directory.World, *directory.Found) {
+	r.t.Helper()
+	r.settled()
+	world := r.world()
+	status, raw := r.do(http.MethodGet, api.PathDirectory+"?name="+name, "", nil)
+	if status != http.StatusOK {
+		r.t.Fatalf("look up %s: status %d: %s", name, status, raw)
+	}
+	answer, err := directory.ParseAnswer(raw)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	_, found, err := world.Look(nil, name, answer)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return world, found
+}
+
+// appears demands that the log shows a version of a name.
 func (r *running) appears(name string, version uint64) {
 	r.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if _, found := r.look(name); found.Present() {
-			if leaf, _ := found.Leaf(); leaf.Version == version {
-				return
-			}
-		}
+	_, found := r.look(name)
+	if leaf, there := found.Leaf(); !there || leaf.Version != version {
+		r.t.Fatalf("the log shows version %d of %s, want %d", leaf.Version, name, version)
 	}
-	r.t.Fatalf("the log does not show version %d of %s", version, name)
 }
 
 // TestInviteNamesTheWorld: what the invite names is what the server serves, also

@@ -148,6 +148,22 @@ func TestWitnessedServer(t *testing.T) {
 	}
 }
 
+// TestLastWitnessIsGone: a server whose only witness is gone for good goes on when
+// whoever runs it says so, also for accounts that joined under it.
+func TestLastWitnessIsGone(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	l := newLooker(t)
+	r := start(t, data, "--witness", l.URL)
+	r.join(r.event("message_type", "invite")["url"].(string), "anna")
+	r.appears("anna", 1)
+	r.end()
+	l.Close()
+	r = start(t, data, "--witness", "none")
+	defer r.end()
+	r.join(field(t, must(t, "invite", "--json", "--data", data), "url"), "bert")
+	r.appears("bert", 1)
+}
+
 // wantLate looks at a running server's log as if hours had passed without a root
 // and without a witness.
 func wantLate(t *testing.T, data string) {
