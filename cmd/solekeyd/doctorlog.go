@@ -20,6 +20,7 @@ import (
 const (
 	staleRoot   = 2*time.Hour + 10*time.Minute // a root comes every hour
 	staleCosign = 3 * time.Hour
+	longWait    = 10 * time.Minute
 )
 
 // checkLog looks after the log and its witnesses. Running says whether the server
@@ -58,6 +59,10 @@ func (st *logState) late(now time.Time) []problem {
 	}
 	if st.Size > 0 && now.Sub(st.Newest) > staleRoot {
 		add(protocol.KindInternal, "the public log lags: its newest root that devices see is from %s; see the server's messages", age(now, st.Newest))
+	}
+	if st.Waiting > 0 && now.Sub(st.Newest) > longWait {
+		add(protocol.KindInternal, "%d acknowledged changes wait for the public log, which took nothing in since %s; a server that was started anew waits for its witnesses: see its messages",
+			st.Waiting, age(now, st.Newest))
 	}
 	for _, one := range st.Worlds {
 		if one.Demands && now.Sub(one.Witnessed) > staleCosign {

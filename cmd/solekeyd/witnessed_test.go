@@ -197,6 +197,10 @@ func wantLate(t *testing.T, data string) {
 			}
 		}
 	}
+	waits := &logState{Size: 5, Waiting: 2, Newest: time.Now(), Worlds: []worldState{{}}}
+	if early, late := waits.late(time.Now()), waits.late(time.Now().Add(15*time.Minute)); len(early) != 0 || len(late) != 1 || !strings.Contains(late[0].Message, "2 acknowledged changes wait") {
+		t.Errorf("what waits: %v, %v", early, late)
+	}
 	stopped, err := s.checkLog(context.Background(), time.Now().Add(24*time.Hour), false)
 	if err != nil || len(stopped) != 0 {
 		t.Errorf("of a server that is stopped: %v, %v", stopped, err)
