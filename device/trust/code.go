@@ -37,10 +37,14 @@ type codeParts struct {
 // CodeOf returns the code of two accounts in the log of a world. Which one is whose
 // does not matter, nor which witnesses a side demands.
 func CodeOf(w *directory.World, a, b protocol.AccountID) Code {
+	return codeIn(w.Log().ID(), w.VRF(), a, b)
+}
+
+func codeIn(log protocol.Hash, key [32]byte, a, b protocol.AccountID) Code {
 	if bytes.Compare(a[:], b[:]) > 0 {
 		a, b = b, a
 	}
-	parts := codeParts{Version: protocol.FormatVersion, Log: w.Log().ID(), VRF: w.VRF(), Lower: a, Higher: b}
+	parts := codeParts{Version: protocol.FormatVersion, Log: log, VRF: key, Lower: a, Higher: b}
 	sum := sha256.Sum256(append([]byte("solekey/v1/contact-code\x00"), canonical.MustMarshal(&parts)...))
 	for range codeRounds {
 		sum = sha256.Sum256(sum[:])

@@ -90,7 +90,7 @@ func TestEveryVectorIsClaimed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	prefixes := []string{"canonical-", "keys-", "ledger-", "seal-", "pack-", "snapshot-", "tree-", "keyring-", "enrolment-", "backup-", "api-", "tlog-", "vrf-", "directory-", "statement-", "lookup-", "evidence-"}
+	prefixes := []string{"canonical-", "keys-", "ledger-", "seal-", "pack-", "snapshot-", "tree-", "keyring-", "enrolment-", "backup-", "api-", "tlog-", "vrf-", "directory-", "statement-", "lookup-", "evidence-", "contact-code-"}
 	for _, e := range entries {
 		name, isVector := strings.CutSuffix(e.Name(), ".txt")
 		if !isVector {
