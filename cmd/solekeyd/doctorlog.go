@@ -60,9 +60,9 @@ func (st *logState) late(now time.Time) []problem {
 	if st.Size > 0 && now.Sub(st.Newest) > staleRoot {
 		add(protocol.KindInternal, "the public log lags: its newest root that devices see is from %s; see the server's messages", age(now, st.Newest))
 	}
-	if st.Waiting > 0 && now.Sub(st.Newest) > longWait {
-		add(protocol.KindInternal, "%d acknowledged changes wait for the public log, which took nothing in since %s; a server that was started anew waits for its witnesses: see its messages",
-			st.Waiting, age(now, st.Newest))
+	if st.Waiting > 0 && now.Sub(st.Oldest) > longWait {
+		add(protocol.KindInternal, "%d acknowledged changes wait for the public log, the first came %s; a server that was started anew waits for its witnesses: see its messages",
+			st.Waiting, age(now, st.Oldest))
 	}
 	for _, one := range st.Worlds {
 		if one.Demands && now.Sub(one.Witnessed) > staleCosign {

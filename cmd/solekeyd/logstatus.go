@@ -26,6 +26,7 @@ type logState struct {
 	Log       string         `json:"log"` // for whoever runs a witness: key and address
 	Size      uint64         `json:"size"`
 	Waiting   int64          `json:"waiting"`
+	Oldest    time.Time      `json:"oldest_waiting"` // when it was acknowledged; zero where nothing waits
 	Anchors   int64          `json:"anchors_waiting"`
 	Rejected  int64          `json:"rejected"`
 	Refusal   string         `json:"refusal,omitempty"`
@@ -116,6 +117,13 @@ func (s *site) logState(ctx context.Context) (*logState, error) {
 	st.Size = head.Size
 	if st.Waiting, st.Anchors, st.Rejected, err = s.records.QueueLength(ctx); err != nil {
 		return nil, err
+	}
+	oldest, err := s.records.Waiting(ctx, 1)
+	if err != nil {
+		return nil, err
+	}
+	if len(oldest) > 0 {
+		st.Oldest = oldest[0].Received.Std()
 	}
 	if st.Refusal, err = s.records.Refusal(ctx); err != nil {
 		return nil, err

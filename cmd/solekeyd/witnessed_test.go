@@ -197,7 +197,7 @@ func wantLate(t *testing.T, data string) {
 			}
 		}
 	}
-	waits := &logState{Size: 5, Waiting: 2, Newest: time.Now(), Worlds: []worldState{{}}}
+	waits := &logState{Size: 5, Waiting: 2, Oldest: time.Now(), Newest: time.Now(), Worlds: []worldState{{}}}
 	if early, late := waits.late(time.Now()), waits.late(time.Now().Add(15*time.Minute)); len(early) != 0 || len(late) != 1 || !strings.Contains(late[0].Message, "2 acknowledged changes wait") {
 		t.Errorf("what waits: %v, %v", early, late)
 	}
