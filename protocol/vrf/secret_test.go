@@ -54,7 +54,7 @@ func TestParseAndExpose(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if Generate().Public() == Generate().Public() {
+	if one, other := Generate(), Generate(); one.Public() == other.Public() {
 		t.Error("two secrets are the same")
 	}
 	for _, n := range []int{0, 31, 33, 64} {
