@@ -231,7 +231,10 @@ func (p *program) found(f *auditor.Finding, dir string) error {
 		})
 		return f
 	}
-	fmt.Fprintf(p.out, "Broken: %s.\n%s\nSigned by: %s\n", f.Rule, f.What, f.By)
+	fmt.Fprintf(p.out, "Broken: %s.\n%s\n", f.Rule, f.What)
+	if f.By != "" {
+		fmt.Fprintf(p.out, "Signed by: %s\n", f.By)
+	}
 	if name == "" {
 		fmt.Fprintf(p.out, "There is no file that shows it to others: %s.\n", f.Without)
 		return f

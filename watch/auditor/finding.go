@@ -27,7 +27,7 @@ const (
 type Finding struct {
 	Rule string // which rule was broken
 	What string // what was done, in words
-	By   string // the key of the log that did it
+	By   string // the key of the log that signed it; empty where nobody did
 	// Evidence is a file that shows it to others, as protocol/evidence has it; nil
 	// where there is none, and Without says why.
 	Evidence []byte
@@ -36,7 +36,12 @@ type Finding struct {
 }
 
 // Error says what was done, and by whom.
-func (f *Finding) Error() string { return f.What + " By the log " + f.By + "." }
+func (f *Finding) Error() string {
+	if f.By == "" {
+		return f.What + " Nobody signed that: it may be the log, or somebody on the way."
+	}
+	return f.What + " By the log " + f.By + "."
+}
 
 // Unwrap returns the error that it was found by, or one of its kind.
 func (f *Finding) Unwrap() []error {
@@ -50,6 +55,9 @@ func (f *Finding) Unwrap() []error {
 // find returns a finding. What the evidence says of it is what it says.
 func (a *Auditor) find(rule, what string, raw []byte, err error) *Finding {
 	f := &Finding{Rule: rule, What: what, By: a.config.Log.String(), Evidence: raw}
+	if rule == RuleServed || rule == RuleSigned {
+		f.By = ""
+	}
 	if err != nil {
 		f.Without = err.Error()
 		return f
