@@ -12,7 +12,7 @@ import (
 )
 
 // documents are the pages whose commands are for users.
-var documents = []string{"README.md", "docs/backup.md", "docs/recovery.md", "docs/self-hosting.md", "docs/witness.md", "docs/auditing.md"}
+var documents = []string{"README.md", "docs/backup.md", "docs/recovery.md", "docs/self-hosting.md", "docs/witness.md", "docs/auditing.md", "docs/transparency.md"}
 
 // runnable returns what a page runs, as one script: the blocks that are fenced
 // as "sh run", and what stands in comments that begin with "run" and prepares
