@@ -16,6 +16,7 @@ import (
 	"github.com/solekey/solekey/protocol/evidence"
 	"github.com/solekey/solekey/protocol/keys"
 	"github.com/solekey/solekey/protocol/ledger"
+	"github.com/solekey/solekey/protocol/statement"
 )
 
 // onlyBefore answers every look-up under an old checkpoint.
@@ -317,4 +318,62 @@ func TestAlarmThatCannotBeKept(t *testing.T) {
 	w.lookup = onlyBefore(w, 0)
 	_, err := d.Sync(bg)
 	wantKind(t, "no place for alarms", err, protocol.KindUntrusted, "could not be remembered")
+}
+
+// TestSignedContradiction: what the client found contradicting is an alarm here,
+// with evidence.
+func TestSignedContradiction(t *testing.T) {
+	w := newWorld(t)
+	d := w.open("anna")
+	at := d.synced().State
+	q := statement.Question{Log: w.p.World.Log().ID(), Kind: statement.KindLedger, Account: at.Account(), Nonce: [16]byte{1}}
+	key := w.p.World.Statements()
+	say := func(seq uint64, hash protocol.Hash) *statement.Signed {
+		t.Helper()
+		signed, err := key.Verify(w.p.Say(q, statement.Statement{Seq: seq, Hash: hash}))
+		must(t, err)
+		return signed
+	}
+	before, after := say(5, protocol.Hash{5}), say(4, protocol.Hash{4})
+	why, _ := statement.Contradict(before, after)
+	w.broken = protocol.Wrap(protocol.KindUntrusted, &client.Contradiction{Old: before, New: after, Why: why}, "the server contradicts itself")
+	h := d.wantAlarm("statements", "was the newest")
+	proves(t, d, h, "contradicts itself")
+	d.wantStatus("honest again", StatusFresh)
+}
+
+// TestTwoHistories: the server signs a ledger now that does not hold what it signed
+// before; the two statements alone could both be true.
+func TestTwoHistories(t *testing.T) {
+	w := newWorld(t)
+	d := w.open("anna")
+	at := d.synced().State
+	q := statement.Question{Log: w.p.World.Log().ID(), Kind: statement.KindLedger, Account: at.Account(), Nonce: [16]byte{1}}
+	key := w.p.World.Statements()
+	say := func(head ledger.Head) {
+		t.Helper()
+		signed, err := key.Verify(w.p.Say(q, statement.Statement{Seq: head.Seq, Hash: head.Hash}))
+		must(t, err)
+		must(t, d.kept.KeepSaid(signed))
+	}
+	// The twin was shown the past without the last entry, and went on from there.
+	all := w.accounts["anna"].entries
+	twin, err := ledger.Fold(all[:len(all)-1], nil)
+	must(t, err)
+	forked := all[:len(all)-1 : len(all)-1]
+	for range 2 {
+		e, err := ledger.Sign(twin, 9, ledger.Body{SetProtection: &ledger.SetProtection{Category: protocol.CategoryBackups, Level: protocol.LevelAdvanced}}, d.self)
+		must(t, err)
+		twin, err = twin.Extend([]*ledger.Entry{e}, nil)
+		must(t, err)
+		forked = append(forked, e)
+	}
+	say(at.Head())
+	w.served = func([]*ledger.Entry) []*ledger.Entry {
+		say(twin.Head())
+		return forked[at.Head().Seq:]
+	}
+	h := d.wantAlarm("histories", "another past")
+	proves(t, d, h, "two histories")
+	d.wantStatus("honest again", StatusFresh)
 }

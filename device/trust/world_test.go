@@ -61,6 +61,8 @@ type world struct {
 	served  func(entries []*ledger.Entry) []*ledger.Entry
 	contact func(entries []*ledger.Entry) []*ledger.Entry
 	refuse  error // of anchors
+	broken  error // of the ledger
+	leave   func(a *directory.Anchor) (takes bool, claims error)
 }
 
 func newWorld(t *testing.T) *world {
@@ -69,7 +71,9 @@ func newWorld(t *testing.T) *world {
 }
 
 // honest ends every lie.
-func (w *world) honest() { w.lookup, w.served, w.contact, w.refuse = nil, nil, nil, nil }
+func (w *world) honest() {
+	w.lookup, w.served, w.contact, w.refuse, w.broken, w.leave = nil, nil, nil, nil, nil, nil
+}
 
 // device is one device of an account, with its memory.
 type device struct {
@@ -211,6 +215,9 @@ type source struct {
 }
 
 func (s source) Ledger(_ context.Context, from uint64) ([]*ledger.Entry, [][]byte, error) {
+	if s.w.broken != nil {
+		return nil, nil, s.w.broken
+	}
 	a := s.w.accounts[s.name]
 	entries := slices.Clone(a.entries[min(int(from), len(a.entries)):])
 	if s.w.served != nil {
@@ -283,12 +290,25 @@ func (s source) AddAnchors(_ context.Context, anchors []api.Anchor) error {
 	if s.w.refuse != nil {
 		return s.w.refuse
 	}
+	var taken []func()
 	for _, a := range anchors {
 		e, err := directory.ParseEntry(a.Entry)
 		if err != nil {
 			return err
 		}
-		s.w.p.LeaveAnchor(e.Anchor, a.Box)
+		if s.w.leave != nil {
+			takes, claims := s.w.leave(e.Anchor)
+			if claims != nil && !takes {
+				return claims
+			}
+			if !takes {
+				continue
+			}
+		}
+		taken = append(taken, func() { s.w.p.LeaveAnchor(e.Anchor, a.Box) })
+	}
+	for _, take := range taken {
+		take()
 	}
 	return nil
 }
