@@ -6,6 +6,7 @@ package sequencer
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/directory"
@@ -109,7 +110,10 @@ func (s *Service) batch(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	due := s.now() >= s.replay.Time()+protocol.Time(s.Heartbeat)
+	due, err := s.rootDue(ctx)
+	if err != nil {
+		return false, err
+	}
 	if len(w.list) == 0 && !due {
 		s.nextAnchors = max(s.nextAnchors, w.anchors)
 		return false, nil
@@ -138,6 +142,24 @@ func (s *Service) batch(ctx context.Context) (bool, error) {
 		s.nextAnchors = w.anchors
 	}
 	return w.more, again(err)
+}
+
+// staleRoot is how old a root may be that is still to be cosigned. Witnesses that
+// hold it against their clock want less than ten minutes.
+const staleRoot = 5 * time.Minute
+
+// rootDue reports whether a root is to be written although nothing waits: because
+// the newest is old, or because it is too old to be cosigned and was not.
+func (s *Service) rootDue(ctx context.Context) (bool, error) {
+	age := time.Duration(s.now() - s.replay.Time())
+	if age >= s.Heartbeat {
+		return true, nil
+	}
+	if age < staleRoot || !s.crowd.needed() {
+		return false, nil
+	}
+	served, err := s.served(ctx, s.head.Size)
+	return !served, err
 }
 
 // again takes an error away that says that another process was faster: the next

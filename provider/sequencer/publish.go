@@ -94,15 +94,15 @@ func (c *crowd) askAll(ctx context.Context) error {
 	}
 	asking, cancel := context.WithTimeout(ctx, c.s.Patience)
 	defer cancel()
-	var refused error
+	var refused, failed error
 	var wg sync.WaitGroup
 	for _, w := range c.witnesses {
 		wg.Go(func() {
-			_, err := w.cosign(asking, note.Note, note.Size, c.s.consistency(note.Size))
-			err = c.answered(w, err, head.Size, first)
+			_, said := w.cosign(asking, note.Note, note.Size, c.s.consistency(note.Size))
+			err := c.answered(w, said, head.Size, first)
 			c.mu.Lock()
 			defer c.mu.Unlock()
-			refused = errors.Join(refused, err)
+			refused, failed = errors.Join(refused, err), errors.Join(failed, said)
 		})
 	}
 	wg.Wait()
@@ -117,7 +117,10 @@ func (c *crowd) askAll(ctx context.Context) error {
 			return nil
 		}
 	}
-	return protocol.Errorf(protocol.KindUnreachable, "the log waits: too few witnesses have said yet whether they know a later copy of it")
+	if failed == nil {
+		failed = errors.New("there are too few")
+	}
+	return protocol.Wrap(protocol.KindUnreachable, failed, "the log waits until enough witnesses have said whether they know a later copy of it")
 }
 
 // answered notes that a witness spoke, and returns an error where it knows more
@@ -130,8 +133,8 @@ func (c *crowd) answered(w *witness, err error, size uint64, first bool) error {
 		dispute.ours = size
 		return dispute
 	case err == nil, dispute != nil:
-	case errors.As(err, &other) && (other.status == http.StatusNotFound || first):
-		// It does not know the log, or does not cosign an empty one.
+	case errors.As(err, &other) && (other.heard() || first):
+		// Or it does not cosign an empty log.
 	default:
 		return nil
 	}

@@ -22,9 +22,10 @@ type witness struct {
 	url    string
 	client *http.Client
 
-	busy sync.Mutex // held while a request is under way; guards size
+	busy sync.Mutex // held while a request is under way; guards what follows
 
-	size uint64 // of the last checkpoint that it is known to have cosigned
+	size uint64 // of the last checkpoint that it cosigned, as far as is known
+	mine bool   // it cosigned that for this process, and did not only say so
 
 	mu     sync.Mutex // guards status
 	status WitnessStatus
@@ -40,17 +41,21 @@ type WitnessStatus struct {
 }
 
 // disputeError says that a witness has seen more of the log than there is, or
-// another past of it. Either says that what is here is an older copy, or that two
-// servers write one log.
+// another root at the same size. Either says that what is here is an older copy, or
+// that two servers write one log.
 type disputeError struct {
 	name   string
 	theirs uint64
 	ours   uint64
 	forked bool
+	text   string // what it says, where it says something
 }
 
 // Error says what the witness has seen.
 func (e *disputeError) Error() string {
+	if e.text != "" {
+		return fmt.Sprintf("witness %s does not accept that this log extends what it saw of it, %d entries: %s; this is an older copy that went on, or two servers write one log", e.name, e.theirs, e.text)
+	}
 	if e.forked {
 		return fmt.Sprintf("witness %s has seen this log with another past than the one here: this is an older copy that went on, or two servers write one log", e.name)
 	}
@@ -59,13 +64,24 @@ func (e *disputeError) Error() string {
 
 // refusedError is an answer that is neither a cosignature nor another size.
 type refusedError struct {
+	name   string
 	status int
 	text   string
+	size   bool // it said before which size it knows, and that is no more than there is
 }
 
 // Error says what the witness answered.
 func (e *refusedError) Error() string {
-	return fmt.Sprintf("it answered with status %d: %s", e.status, e.text)
+	return fmt.Sprintf("witness %s refuses: %s (status %d)", e.name, e.text, e.status)
+}
+
+// heard reports whether the witness has said that it knows no more of the log than
+// there is: by its size, or because it does not know the log at all. That it cannot
+// cosign at the moment, or does not like the time of the newest root, is another
+// thing.
+func (e *refusedError) heard() bool {
+	later := e.status == http.StatusTooManyRequests || e.status >= http.StatusInternalServerError
+	return e.status == http.StatusNotFound || e.size && later
 }
 
 // prover proves that a checkpoint extends an older size.
@@ -100,34 +116,47 @@ func (w *witness) ask(ctx context.Context, note []byte, size uint64, prove prove
 		}
 		request := tlog.AddCheckpoint{Old: old, Proof: proof, Note: note}
 		status, answer, err := w.post(ctx, request.Marshal())
-		switch {
-		case err != nil:
+		if err != nil {
 			return nil, 0, protocol.Wrap(protocol.KindUnreachable, err, "ask witness %s", w.key.Name())
-		case status == http.StatusOK:
+		}
+		if status == http.StatusOK {
 			line, at, err := w.key.Accept(note, answer)
 			if err == nil {
-				w.size = size
+				w.size, w.mine = size, true
 			}
 			return line, at, err
-		case status == http.StatusUnprocessableEntity:
-			return nil, 0, &disputeError{name: w.key.Name(), theirs: old, ours: size, forked: true}
-		case status != http.StatusConflict:
-			return nil, 0, &refusedError{status, firstLine(answer)}
 		}
-		theirs, err := tlog.ParseConflict(answer)
+		theirs, err := w.theirs(status, answer, old, size, again)
 		if err != nil {
-			return nil, 0, &refusedError{status, firstLine(answer)}
+			return nil, 0, err
 		}
-		switch {
-		case theirs > size:
-			return nil, 0, &disputeError{name: w.key.Name(), theirs: theirs, ours: size}
-		case theirs == old && old == size: // its root differs
-			return nil, 0, &disputeError{name: w.key.Name(), theirs: theirs, ours: size, forked: true}
-		case again || theirs == old:
-			return nil, 0, &refusedError{status, "it says that it is at another size, and then not"}
-		}
-		old, w.size = theirs, theirs
+		old, w.size, w.mine = theirs, theirs, false
 	}
+}
+
+// theirs returns the size that a witness wants to be asked from, or what else its
+// answer says.
+func (w *witness) theirs(status int, answer []byte, old, size uint64, again bool) (uint64, error) {
+	refused := &refusedError{w.key.Name(), status, firstLine(answer), old > 0}
+	switch {
+	case status == http.StatusUnprocessableEntity && old > 0 && !w.mine:
+		// The proof was from the size that it said. Of a size that it cosigned for
+		// this process it must be something else that it does not like.
+		return 0, &disputeError{name: w.key.Name(), theirs: old, ours: size, forked: true, text: refused.text}
+	case status != http.StatusConflict:
+		return 0, refused
+	}
+	theirs, err := tlog.ParseConflict(answer)
+	switch {
+	case old == size && (err != nil || theirs == size): // it knows another root at this size
+		return 0, &disputeError{name: w.key.Name(), theirs: size, ours: size, forked: true}
+	case err == nil && theirs > size:
+		return 0, &disputeError{name: w.key.Name(), theirs: theirs, ours: size}
+	case err != nil || again || theirs == old:
+		refused.size = false
+		return 0, refused
+	}
+	return theirs, nil
 }
 
 // maxAnswer bounds what is read of a witness's answer.

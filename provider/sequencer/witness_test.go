@@ -5,6 +5,7 @@ package sequencer_test
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"os"
 	"strings"
@@ -283,19 +284,142 @@ func TestNobodyToAsk(t *testing.T) {
 	}
 }
 
-// TestFork lets a witness see another past of the log: it stops.
+// TestFork lets a witness see another past of the log: it stops, at the latest
+// when it starts again.
 func TestFork(t *testing.T) {
 	t.Parallel()
+	for name, change := range map[string]func(x *witness){
+		"below": func(x *witness) { x.newest.Root[0]++ },
+		"at the same size": func(x *witness) {
+			x.newest.Root[0]++
+			x.newest.Size += 2
+		},
+		"above": func(x *witness) { x.newest.Size += 100 },
+	} {
+		w := newWorld(t, 1, "quorum w0.example")
+		w.integrate()
+		w.publish()
+		before := w.published()
+		w.witnesses[0].set(change)
+		w.join("anna")
+		w.integrate()
+		if err := w.Publish(ctx); err == nil || w.published() != before {
+			t.Errorf("%s: published %d, %v", name, w.published(), err)
+		}
+		w.restart()
+		_, err := w.Integrate(ctx)
+		w.wantKind(name+": integrate", err, protocol.KindUntrusted)
+		w.wantKind(name+": publish", w.Publish(ctx), protocol.KindUntrusted)
+		if err := w.Refusal(ctx); err == nil || !strings.Contains(err.Error(), "older copy") {
+			t.Errorf("%s: refusal: %v", name, err)
+		}
+	}
+}
+
+// clockwise is a witness that holds the newest root against its clock, where the
+// checkpoint is new to it.
+func (x *witness) clockwise(w *world) {
+	x.set(func(x *witness) {
+		x.answer = func(rw http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			request, err := tlog.ParseAddCheckpoint(body)
+			if err != nil {
+				panic(err)
+			}
+			c, err := w.log.Public().Verify(request.Note)
+			if err != nil {
+				panic(err)
+			}
+			x.mu.Lock()
+			known, at := c.Size == x.newest.Size, request.Old == x.newest.Size
+			x.mu.Unlock()
+			root := w.rootAt(c.Size)
+			if at && !known && root != nil && w.now.Sub(root.Time.Std()) > 10*time.Minute {
+				http.Error(rw, "the newest root is too old", http.StatusServiceUnavailable)
+				return
+			}
+			status, text := x.add(body)
+			rw.WriteHeader(status)
+			_, _ = rw.Write(text)
+		}
+	})
+}
+
+// rootAt returns the root that a log of the size ends with.
+func (w *world) rootAt(size uint64) *directory.Root {
+	if size == 0 {
+		return nil
+	}
+	tile := tlog.Tile{Level: tlog.LevelEntries, N: (size - 1) / tlog.TileWidth, Width: int((size-1)%tlog.TileWidth) + 1}
+	data, err := w.store.ReadTile(ctx, tile)
+	if err != nil {
+		panic(err)
+	}
+	entries, err := tlog.ParseBundle(data)
+	if err != nil {
+		panic(err)
+	}
+	entry, err := directory.ParseEntry(entries[len(entries)-1])
+	if err != nil {
+		panic(err)
+	}
+	return entry.Root
+}
+
+// TestLongStop stops a server for longer than witnesses want a root to be old, at
+// every step: it goes on by itself when it is started again.
+func TestLongStop(t *testing.T) {
+	t.Parallel()
+	for name, before := range map[string]func(w *world){
+		"after all was published": func(w *world) { w.step() },
+		"before anything":         func(*world) {},
+		"with something waiting":  func(w *world) { w.step(); w.join("anna") },
+		"after it was integrated": func(w *world) { w.step(); w.join("anna"); w.integrate() },
+		"after it was signed": func(w *world) {
+			w.step()
+			w.join("anna")
+			w.integrate()
+			w.witnesses[0].set(func(x *witness) { x.answer = down })
+			if err := w.Publish(ctx); err == nil {
+				t.Error("published without its witness")
+			}
+		},
+	} {
+		w := newWorld(t, 1, "quorum w0.example")
+		w.witnesses[0].clockwise(w)
+		before(w)
+		w.witnesses[0].clockwise(w)
+		w.now = w.now.Add(30 * time.Minute)
+		w.restart()
+		w.join("bert")
+		w.step()
+		if !w.look(w.worlds[0], "bert").Present() {
+			t.Errorf("%s: the log does not go on", name)
+		}
+	}
+}
+
+// TestRootForTheWitness: while a checkpoint is not cosigned its root gets too old
+// for that, and a new one is written without anything to log.
+func TestRootForTheWitness(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, "quorum w0.example")
-	w.integrate()
-	w.publish()
-	w.witnesses[0].set(func(x *witness) { x.newest.Root[0]++ })
+	w.witnesses[0].clockwise(w)
+	w.step()
 	w.join("anna")
 	w.integrate()
-	w.wantKind("a fork", w.Publish(ctx), protocol.KindUntrusted)
-	w.wantKind("after it", w.Publish(ctx), protocol.KindUntrusted)
-	if err := w.Refusal(ctx); err == nil || !strings.Contains(err.Error(), "another past") {
-		t.Errorf("refusal: %v", err)
+	w.witnesses[0].set(func(x *witness) { x.answer = down })
+	for range 3 {
+		w.now = w.now.Add(4 * time.Minute)
+		w.integrate()
+		if err := w.Publish(ctx); err == nil {
+			t.Error("published without its witness")
+		}
+	}
+	w.witnesses[0].clockwise(w)
+	w.step()
+	if !w.look(w.worlds[0], "anna").Present() {
+		t.Error("anna is not there")
 	}
 }
 
