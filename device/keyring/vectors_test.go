@@ -28,14 +28,14 @@ func TestKeyringVectors(t *testing.T) {
 		Prefix: "keyring",
 		Generate: func(t *testing.T) []*vectors.Vector {
 			var list []*vectors.Vector
-			for _, some := range [][]*vectors.Vector{recoveryVectors(), placeVectors(t), labelVectors(t), writerVectors(t), accountVectors(t)} {
+			for _, some := range [][]*vectors.Vector{recoveryVectors(), placeVectors(t), labelVectors(t), writerVectors(t), accountVectors(t), anchorVectors(t)} {
 				list = append(list, some...)
 			}
 			return list
 		},
 		Check: map[string]func(*testing.T, *vectors.Vector){
 			"keyring-recovery": checkRecoveryVector, "keyring-place": checkPlaceVector, "keyring-label": checkLabelVector,
-			"keyring-writer": checkWriterVector, "keyring-account": checkAccountVector,
+			"keyring-writer": checkWriterVector, "keyring-account": checkAccountVector, "keyring-anchor": checkAnchorVector,
 		},
 	})
 }
