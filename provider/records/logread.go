@@ -102,6 +102,13 @@ func (s *Store) Versions(ctx context.Context, index protocol.Hash, from, to uint
 	return list, err
 }
 
+// Newest returns the number of a name's newest version.
+func (s *Store) Newest(ctx context.Context, index protocol.Hash) (uint64, error) {
+	var n uint64
+	err := one(ctx, s.read, "name", `SELECT COALESCE(max(version), 0) FROM versions WHERE name_index = $1`, []any{index[:]}, &n)
+	return n, err
+}
+
 // AnchorBox returns the box of an anchor to the account that left it.
 func (s *Store) AnchorBox(ctx context.Context, account protocol.AccountID, period directory.Period, index protocol.Hash) ([]byte, error) {
 	var box []byte

@@ -52,7 +52,7 @@ func (w *world) logConfig() sequencer.Config {
 	c := sequencer.DefaultConfig()
 	c.Store, c.Key, c.VRF, c.Worlds = w.store, w.keys.log, w.keys.vrf, w.worlds
 	c.Clock, c.Logger = func() time.Time { return w.now }, slog.New(slog.NewTextHandler(io.Discard, nil))
-	c.Client = &http.Client{}
+	c.Client, c.Wait = &http.Client{}, 0
 	return c
 }
 

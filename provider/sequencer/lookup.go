@@ -161,29 +161,53 @@ func (s *Service) entry(ctx context.Context, position, size uint64) ([]byte, err
 }
 
 // Lookup answers for a name, present or not, at the newest checkpoint that is
-// published for the asker's world.
+// published for the asker's world. Where the name has just changed it waits a
+// little for the one that shows it.
 func (s *Service) Lookup(ctx context.Context, q Question) (*directory.Answer, error) {
 	if _, err := s.Index(q.Name); err != nil {
 		return nil, err
 	}
 	name := s.names.look(q.Name)
-	a, err := s.published(ctx, q.World, q.Size)
+	newest, err := s.Store.Newest(ctx, name.index)
 	if err != nil {
 		return nil, err
+	}
+	began := time.Now()
+	for {
+		answer, version, err := s.lookup(ctx, q, name)
+		if err != nil || version >= newest || s.failing.Load() || time.Since(began) >= s.Wait {
+			return answer, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}
+
+// pause is how long a look-up waits before it looks again.
+const pause = 20 * time.Millisecond
+
+// lookup answers as things are, and returns which version that shows.
+func (s *Service) lookup(ctx context.Context, q Question, name indexed) (*directory.Answer, uint64, error) {
+	a, err := s.published(ctx, q.World, q.Size)
+	if err != nil {
+		return nil, 0, err
 	}
 	answer := &directory.Answer{CheckpointPart: a.part, VRF: name.proof}
 	if answer.Path, err = directory.NewTree(a.root.Names, s.nodes).Prove(ctx, name.index); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	value, present, err := answer.Path.Verify(a.root.Names, name.index)
 	if err != nil || !present {
-		return answer, err
+		return answer, 0, err
 	}
 	leaf, err := directory.ParseLeaf(value)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return answer, s.fill(ctx, answer, a, name.index, leaf, q.Since)
+	return answer, leaf.Version, s.fill(ctx, answer, a, name.index, leaf, q.Since)
 }
 
 // fill adds the newest entry of a name and the openings that the asker lacks.

@@ -189,6 +189,12 @@ func (s *Service) publishing(ctx context.Context) {
 // worlds are served, or when all witnesses have answered; what comes later is
 // added to the published checkpoint.
 func (s *Service) Publish(ctx context.Context) error {
+	err := s.publish(ctx)
+	s.failing.Store(err != nil)
+	return err
+}
+
+func (s *Service) publish(ctx context.Context) error {
 	if err := s.crowd.prove(ctx); err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/solekey/solekey/protocol"
@@ -39,6 +40,7 @@ type Config struct {
 	Interval     time.Duration // how often what waits is integrated
 	Heartbeat    time.Duration // the longest time between two roots
 	AnchorsEvery time.Duration // how often anchors are integrated; 0: at once
+	Wait         time.Duration // how long a look-up waits for a version that is on its way
 	Patience     time.Duration // how long a witness may take
 	Cache        int           // bytes of tiles kept in memory
 }
@@ -48,7 +50,7 @@ func DefaultConfig() Config {
 	return Config{
 		Client: http.DefaultClient, Clock: time.Now, Logger: slog.Default(),
 		Interval: 500 * time.Millisecond, Heartbeat: time.Hour, AnchorsEvery: time.Hour,
-		Patience: 10 * time.Second, Cache: 32 << 20,
+		Wait: 2 * time.Second, Patience: 10 * time.Second, Cache: 32 << 20,
 	}
 }
 
@@ -68,6 +70,8 @@ type Service struct {
 	replay      *directory.Replay // nil where head has to be read again
 	nextAnchors protocol.Time
 	batches     int64
+
+	failing atomic.Bool // the newest checkpoint could not be published
 
 	signal chan struct{} // holds one token while there may be something to publish
 }

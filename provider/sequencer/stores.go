@@ -116,6 +116,9 @@ type Version struct {
 type NameStore interface {
 	// Versions returns the versions of a name from one number up to another.
 	Versions(ctx context.Context, index protocol.Hash, from, to uint64) ([]Version, error)
+	// Newest returns the number of a name's newest version, what waits included; 0
+	// where there is none.
+	Newest(ctx context.Context, index protocol.Hash) (uint64, error)
 	// AnchorBox returns the box that the account left with an anchor, nil where
 	// there is none or it is another account's.
 	AnchorBox(ctx context.Context, account protocol.AccountID, period directory.Period, index protocol.Hash) ([]byte, error)

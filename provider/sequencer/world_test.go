@@ -121,6 +121,7 @@ func (w *world) tryOpen() error {
 	c := sequencer.DefaultConfig()
 	c.Store, c.Key, c.VRF, c.Worlds, c.Clock = w.store, w.log, w.vrf, w.worlds, func() time.Time { return w.now }
 	c.Logger, c.Client = slog.New(slog.NewTextHandler(io.Discard, nil)), &http.Client{}
+	c.Wait = 0
 	w.config(&c)
 	w.Service, err = sequencer.Open(ctx, c)
 	return err
