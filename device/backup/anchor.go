@@ -41,14 +41,25 @@ func (v *Vault) Anchor(ctx context.Context) error {
 }
 
 // holdAnchored demands that this vault's chain holds the heads that the public log
-// proves there were. What only a removed writer claimed is told and forgotten.
+// proves there were, and forgets them where it does.
 func (v *Vault) holdAnchored() error {
-	heads, err := trust.Anchored(v.o.State)
-	if err != nil {
+	met, err := v.meetAnchored(false)
+	if err != nil || !met {
 		return err
 	}
-	var hidden error
-	met := false
+	return trust.MetAnchored(v.o.State, v.o.Vault)
+}
+
+// meetAnchored reports whether there are such heads, and the error where the chain
+// does not hold one. What a removed device can have made up is told and is no error:
+// what a removed writer claims, and what was claimed under an account secret that is
+// over. Removing says that this is about a removal, which no writer's claim may
+// keep from happening.
+func (v *Vault) meetAnchored(removing bool) (met bool, hidden error) {
+	heads, err := trust.Anchored(v.o.State)
+	if err != nil {
+		return false, err
+	}
 	for _, h := range heads {
 		if h.Vault != v.o.Vault {
 			continue
@@ -58,16 +69,13 @@ func (v *Vault) holdAnchored() error {
 		}
 		what := protocol.Errorf(protocol.KindUntrusted,
 			"the public log proves that the vault had a record %d on %s which the server does not show: it hides the newest snapshots or shows a different past; nothing was used", h.Seq, h.Period)
-		if !h.Writer.IsZero() && v.wasRemoved(h.Writer) {
+		if !h.Writer.IsZero() && (removing || v.wasRemoved(h.Writer)) || h.Writer.IsZero() && h.Epoch < v.ledger.Epoch() {
 			v.warn(what)
 			continue
 		}
 		hidden = errors.Join(hidden, what)
 	}
-	if hidden != nil || !met {
-		return hidden
-	}
-	return trust.MetAnchored(v.o.State, v.o.Vault)
+	return met, hidden
 }
 
 // Anchorages returns from whose secrets there may be anchors of the account: of

@@ -26,6 +26,9 @@ func Heads(ctx context.Context, o Options, of *ledger.State) ([]ledger.VaultHead
 		if err == nil {
 			err = v.holdSaidRecord(said)
 		}
+		if err == nil {
+			_, err = v.meetAnchored(true) // a removal voids what it does not name
+		}
 		if err != nil {
 			return nil, protocol.Wrap(protocol.KindOf(err), err, "chain of vault %s", vault.ID)
 		}

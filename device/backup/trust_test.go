@@ -93,7 +93,7 @@ func TestBackupsAnchor(t *testing.T) {
 	d.server.log.Publish()
 	back := newFakeDevice(t, d.server, d.self, d.account(), d.is.BackupVault)
 	f := back.freshness()
-	if len(f.Heads) != 1 || f.Heads[0].Seq != 2 || f.Heads[0].Writer != writer.self.ID() {
+	if len(f.Heads) != 2 || f.Heads[1].Seq != 2 || f.Heads[1].Writer != writer.self.ID() {
 		t.Fatalf("%+v", f)
 	}
 	good := d.server.records

@@ -22,6 +22,9 @@ type Anchor struct {
 
 // Anchors are what this device remembers of the anchors that it made.
 type Anchors struct {
+	// Epoch is that of the account secret that they were made under; 0 for a
+	// writer.
+	Epoch uint64 `json:"epoch,omitempty"`
 	// Last is when the newest one was made, by the device's best clock, and
 	// Heads what it commits to.
 	Last  protocol.Time      `json:"last"`

@@ -57,6 +57,9 @@ func (t *Trust) anchor(ctx context.Context, m Member, from *keyring.Anchorage, w
 	if err != nil {
 		return now, err
 	}
+	if err := t.recall(from, now); err != nil {
+		return now, err
+	}
 	if err := t.noteBehind(what.Heads, now); err != nil {
 		return now, err
 	}
@@ -70,8 +73,9 @@ func (t *Trust) anchor(ctx context.Context, m Member, from *keyring.Anchorage, w
 	if !due(kept, what.Heads, now) && len(kept.Pending) == 0 {
 		return now, nil
 	}
+	taken := false
 	for range maxSlotTries {
-		free, err := t.lookAtAnchors(ctx, m, from, kept, now)
+		free, err := t.lookAtAnchors(ctx, m, from, kept, taken, now)
 		if err != nil {
 			return now, err
 		}
@@ -89,12 +93,24 @@ func (t *Trust) anchor(ctx context.Context, m Member, from *keyring.Anchorage, w
 			continue
 		}
 		err = t.leave(ctx, m, from, what, free, now)
-		if kind := protocol.KindOf(err); kind != protocol.KindConflict && kind != protocol.KindExists {
+		if free.month && isTaken(err) { // it may be that of the month
+			free.month = false
+			err = t.leave(ctx, m, from, what, free, now)
+		}
+		if !isTaken(err) {
 			return now, err
 		}
+		taken = taken || kept.Slot == 0
 		kept.Slot++ // another device's waits there already
 	}
 	return now, protocol.Errorf(protocol.KindBusy, "other devices took every place for an anchor that was tried")
+}
+
+// isTaken reports whether the server says that another anchor has the place. It may
+// lie: what counts in the end is what a search finds.
+func isTaken(err error) bool {
+	kind := protocol.KindOf(err)
+	return kind == protocol.KindConflict || kind == protocol.KindExists
 }
 
 // due reports whether heads are to be anchored now.
@@ -109,6 +125,25 @@ func (t *Trust) clock() (protocol.Time, error) {
 		return 0, err
 	}
 	return t.now((&looked{old: old}).attested())
+}
+
+// recall makes what is remembered fit the present: what was anchored under another
+// secret counts no more, since others may know that one; and a clock that was far
+// ahead once must not put the next anchor, or the failure, off for years.
+func (t *Trust) recall(from *keyring.Anchorage, now protocol.Time) error {
+	kept, err := t.o.State.Anchors()
+	if err != nil || kept.Epoch == from.Epoch && kept.Last <= now && kept.Behind <= now {
+		return err
+	}
+	return t.o.State.ChangeAnchors(func(a *state.Anchors) {
+		if a.Epoch != from.Epoch {
+			*a = state.Anchors{Epoch: from.Epoch, Proven: a.Proven}
+		}
+		if a.Last > now {
+			a.Last = 0
+		}
+		a.Behind = min(a.Behind, now)
+	})
 }
 
 // noteBehind remembers since when there are heads that no anchor holds.
@@ -127,35 +162,79 @@ type free struct {
 	month bool   // the month has none yet
 }
 
-// lookAtAnchors learns which anchors went in, and which places are free.
-func (t *Trust) lookAtAnchors(ctx context.Context, m Member, from *keyring.Anchorage, kept *state.Anchors, now protocol.Time) (*free, error) {
-	var asked []directory.AnchorQuestion
-	pending := kept.Pending[:min(len(kept.Pending), directory.MaxAnchorIndexes-slotsAhead-1)]
-	for _, p := range pending {
-		asked = append(asked, directory.AnchorQuestion{Period: directory.Period(p.Period), Index: p.Index})
-	}
-	day, month := directory.DayOf(now), directory.MonthOf(now)
+// place is a slot of a period in an anchorage.
+type place = directory.AnchorQuestion
+
+func placeOf(from *keyring.Anchorage, period directory.Period, slot uint64) place {
+	return place{Period: period, Index: from.Key(period, slot).Index()}
+}
+
+// gates are the places that a search without memory must find taken before it
+// comes to any anchor of a day: the first of the day, and that of its month.
+func gates(from *keyring.Anchorage, day directory.Period) []place {
+	return []place{placeOf(from, day, 0), placeOf(from, directory.MonthOf(day.Start()), 0)}
+}
+
+// lookAtAnchors learns which anchors went in, and which places are free. Taken says
+// that the first place of the day was refused meanwhile, as another device's.
+func (t *Trust) lookAtAnchors(ctx context.Context, m Member, from *keyring.Anchorage, kept *state.Anchors, taken bool, now protocol.Time) (*free, error) {
+	day := directory.DayOf(now)
+	asked := gates(from, day)
+	first, month := asked[0], asked[1]
 	for slot := range uint64(slotsAhead) {
-		asked = append(asked, directory.AnchorQuestion{Period: day, Index: from.Key(day, kept.Slot+slot).Index()})
+		asked = append(asked, placeOf(from, day, kept.Slot+slot))
 	}
-	asked = append(asked, directory.AnchorQuestion{Period: month, Index: from.Key(month, 0).Index()})
-	found, view, err := t.anchors(ctx, m, asked)
+	ahead := asked[2:]
+	var pending []state.Anchor
+	for _, p := range kept.Pending {
+		if asked = once(asked); len(asked)+3 > directory.MaxAnchorIndexes {
+			break
+		}
+		pending = append(pending, p)
+		asked = append(asked, place{Period: directory.Period(p.Period), Index: p.Index})
+		if !directory.Period(p.Period).IsMonth() {
+			asked = append(asked, gates(from, directory.Period(p.Period))...)
+		}
+	}
+	said, view, err := t.anchors(ctx, m, once(asked))
 	if err != nil {
 		return nil, err
 	}
-	if err := t.went(pending, found[:len(pending)], view, now); err != nil {
+	found := map[place]directory.AnchorFound{}
+	for _, f := range said {
+		found[f.AnchorQuestion] = f
+	}
+	if err := t.went(from, pending, found, view, now); err != nil {
 		return nil, err
 	}
-	places := found[len(pending):]
-	f := &free{day: kept.Slot + slotsAhead, none: true, month: !places[slotsAhead].Present}
-	for slot, p := range places[:slotsAhead] {
-		if !p.Present && !isPending(kept, p.Index) {
+	left, err := t.o.State.Anchors()
+	if err != nil {
+		return nil, err
+	}
+	open := func(p place) bool { return !found[p].Present && !isPending(left, p.Index) }
+	f := &free{day: kept.Slot + slotsAhead, none: true, month: open(month)}
+	if open(first) && !taken {
+		f.day, f.none = 0, false // without it no other is found
+		return f, nil
+	}
+	for slot, p := range ahead {
+		if open(p) && (p != first || !taken) {
 			f.day, f.none = kept.Slot+uint64(slot), false
 			break
 		}
 	}
-	f.month = f.month && !isPending(kept, places[slotsAhead].Index)
 	return f, nil
+}
+
+// once returns the places, none twice.
+func once(places []place) []place {
+	var list []place
+	for _, p := range places {
+		if !slices.Contains(list, p) {
+			list = append(list, p)
+		}
+	}
+	return list
 }
 
 func isPending(kept *state.Anchors, index protocol.Hash) bool {
@@ -193,44 +272,59 @@ func (t *Trust) anchors(ctx context.Context, m Member, asked []directory.AnchorQ
 	return nil, nil, protocol.Errorf(protocol.KindBusy, "other commands on this device keep looking at the log; try again")
 }
 
-// went takes in which of the pending anchors are in the log. One whose place
-// another device took, or whose period is over, is not waited for any more. What
-// the newest one commits to is sent anew where it is lost or overdue; when it is in
-// the log, no older one matters.
-func (t *Trust) went(pending []state.Anchor, found []directory.AnchorFound, view *directory.View, now protocol.Time) error {
+// went takes in which of the pending anchors are in the log. One counts as proven
+// where a search without memory comes to it: behind its gates. What does not go in
+// for hours, or whose place another device took, or whose period is over, is not
+// waited for any more; what it held is sent anew, at another place.
+func (t *Trust) went(from *keyring.Anchorage, pending []state.Anchor, found map[place]directory.AnchorFound, view *directory.View, now protocol.Time) error {
 	over := map[protocol.Hash]bool{}
-	var in []state.Anchor // in the log
-	anew := map[protocol.Time]bool{}
-	for i, p := range pending {
+	var proven, lost bool
+	newest := newestOf(pending)
+	for _, p := range pending {
 		period := directory.Period(p.Period)
-		mine := found[i].Present && found[i].Commitment == p.Commitment
-		lost := found[i].Present && !mine || view.LogTime() >= period.End()+directory.PeriodGrace
-		over[p.Index] = mine || lost
-		if mine {
-			in = append(in, p)
+		at := found[place{Period: period, Index: p.Index}]
+		late := p.Sent+resendAfter <= now || p.Sent > now+anchorEvery || !period.Open(view.LogTime()) && view.LogTime() > period.End()
+		reached := at.Present && at.Commitment == p.Commitment
+		if !period.IsMonth() {
+			for _, gate := range gates(from, period) {
+				reached = reached && found[gate].Present
+			}
 		}
-		if !mine && !period.IsMonth() && (lost || p.Sent+resendAfter <= now) {
-			anew[p.Sent] = true
+		switch {
+		case reached:
+			over[p.Index] = true
+			proven = proven || p == newest
+		case at.Present && at.Commitment != p.Commitment, late:
+			over[p.Index] = true
+			lost = lost || p == newest
 		}
 	}
-	if len(pending) == 0 {
+	if len(over) == 0 {
 		return nil
 	}
 	return t.o.State.ChangeAnchors(func(a *state.Anchors) {
-		newest := slices.ContainsFunc(in, func(p state.Anchor) bool { return p.Sent == a.Last && !directory.Period(p.Period).IsMonth() })
-		a.Pending = slices.DeleteFunc(a.Pending, func(p state.Anchor) bool {
-			return over[p.Index] || newest && p.Sent < a.Last && !directory.Period(p.Period).IsMonth()
-		})
-		if len(in) > 0 {
+		a.Pending = slices.DeleteFunc(a.Pending, func(p state.Anchor) bool { return over[p.Index] })
+		if lost {
+			a.Heads = nil // to be sent again
+		}
+		if proven {
 			a.Proven = now
 		}
-		switch {
-		case newest && a.Behind <= a.Last:
+		if proven && newest.Sent == a.Last && a.Behind <= a.Last {
 			a.Behind = 0
-		case anew[a.Last]:
-			a.Heads = nil
 		}
 	})
+}
+
+// newestOf returns the newest anchor of a day.
+func newestOf(pending []state.Anchor) state.Anchor {
+	var newest state.Anchor
+	for _, p := range pending {
+		if !directory.Period(p.Period).IsMonth() && p.Sent >= newest.Sent {
+			newest = p
+		}
+	}
+	return newest
 }
 
 // leave sends an anchor for the day and, where the month has none, one for it.

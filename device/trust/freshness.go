@@ -4,9 +4,13 @@
 package trust
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/solekey/solekey/device/keyring"
 	"github.com/solekey/solekey/device/state"
@@ -15,8 +19,15 @@ import (
 	"github.com/solekey/solekey/protocol/ledger"
 )
 
-// monthsBack is how far the search for anchors goes: as long as the log keeps them.
-const monthsBack = 27
+// How far the search for anchors goes: as long as the log keeps them; and how many
+// days are looked at whatever their month has.
+const (
+	monthsBack = 28
+	daysBack   = 62
+)
+
+// searchAhead is how far the log may be ahead of the time as of which it is the newest.
+const searchAhead = protocol.Time(24 * time.Hour)
 
 // AnchoredHead is a head of a vault that the public log proves there was.
 type AnchoredHead struct {
@@ -24,7 +35,10 @@ type AnchoredHead struct {
 	Seq    uint64            `json:"seq"`
 	Hash   protocol.Hash     `json:"hash"`
 	Writer protocol.MemberID `json:"writer"` // who anchored it; zero: an owner device
-	Period string            `json:"period"`
+	// Epoch is that of the account secret by which an owner device anchored it: one
+	// that is over is known to devices that were removed.
+	Epoch  uint64 `json:"epoch,omitempty"`
+	Period string `json:"period"`
 }
 
 // Head returns the head.
@@ -40,8 +54,12 @@ type Freshness struct {
 	Newest directory.Period
 	// Heads are those that the newest anchors commit to.
 	Heads []AnchoredHead
-	// Withheld counts the anchors whose box the server does not give.
+	// Withheld counts the anchors whose box the server does not give. Those that
+	// only present devices with the account secret can have made, it once had.
 	Withheld int
+	// Claims are those that nobody can check: made by writers, or under secrets
+	// that removed devices know, and not given, or not to be opened.
+	Claims int
 }
 
 // Words says what is known.
@@ -51,7 +69,10 @@ func (f *Freshness) Words() string {
 		text = fmt.Sprintf("the newest snapshots are proven as of %s; nothing since: the devices were idle, or it is withheld", f.Newest)
 	}
 	if f.Withheld > 0 {
-		text += fmt.Sprintf("; the server keeps back what %d proofs in the log commit to", f.Withheld)
+		text += fmt.Sprintf("; the server keeps back what %d proofs in the log commit to, although it once had it: what it shows may be older than these", f.Withheld)
+	}
+	if f.Claims > 0 {
+		text += fmt.Sprintf("; %d further proofs are of devices that cannot be checked, and tell nothing", f.Claims)
 	}
 	return text
 }
@@ -66,27 +87,27 @@ func (t *Trust) Freshness(ctx context.Context, m Member, of []*keyring.Anchorage
 		return nil, err
 	}
 	f := &Freshness{}
-	newest := map[protocol.VaultID]AnchoredHead{}
+	newest := map[claimant]AnchoredHead{}
 	for _, from := range of {
-		found, err := t.newestAnchor(ctx, m, from, now)
+		found, err := t.newestAnchors(ctx, m, from, now)
 		if err != nil {
 			return nil, err
 		}
-		if found == nil {
-			continue
-		}
-		if f.Newest == "" || found.Period.End() > f.Newest.End() {
-			f.Newest = found.Period
-		}
-		if err := f.take(from, found, newest, l); err != nil {
-			return nil, err
-		}
-	}
-	for _, v := range l.Vaults() {
-		if h, ok := newest[v.ID]; ok {
-			f.Heads = append(f.Heads, h)
+		for i := range found {
+			if f.Newest == "" || found[i].Period.End() > f.Newest.End() {
+				f.Newest = found[i].Period
+			}
+			if err := f.take(from, &found[i], newest, l); err != nil {
+				return nil, err
+			}
 		}
 	}
+	for _, h := range newest {
+		f.Heads = append(f.Heads, h)
+	}
+	slices.SortFunc(f.Heads, func(a, b AnchoredHead) int {
+		return cmp.Or(bytes.Compare(a.Vault[:], b.Vault[:]), bytes.Compare(a.Writer[:], b.Writer[:]))
+	})
 	if v, err := t.o.State.View(); err != nil {
 		return nil, err
 	} else if v != nil {
@@ -95,21 +116,46 @@ func (t *Trust) Freshness(ctx context.Context, m Member, of []*keyring.Anchorage
 	return f, t.rememberAnchored(f.Heads)
 }
 
-// take opens an anchor's box and takes over what is newer in it.
-func (f *Freshness) take(from *keyring.Anchorage, found *directory.AnchorFound, newest map[protocol.VaultID]AnchoredHead, l *ledger.State) error {
-	if found.Box == nil {
+// claimant is who says something of a vault: what a writer says never stands in
+// the way of what an owner device says.
+type claimant struct {
+	vault  protocol.VaultID
+	writer protocol.MemberID // zero: owner devices
+}
+
+// take opens an anchor's box and takes over what is newer in it. Anchorages come
+// with the newest epoch first, and an older one adds nothing to what that says.
+//
+// A box that does not open is an error only where none but a present owner device
+// can have made it: whoever else could would keep everybody from coming back.
+func (f *Freshness) take(from *keyring.Anchorage, found *directory.AnchorFound, newest map[claimant]AnchoredHead, l *ledger.State) error {
+	checked := from.Writer.IsZero() && from.Epoch == l.Epoch()
+	switch {
+	case found.Box == nil && checked:
 		f.Withheld++
+		return nil
+	case found.Box == nil:
+		f.Claims++
 		return nil
 	}
 	what, err := from.Open(found.Index, found.Box)
-	if err != nil {
+	switch {
+	case err != nil && checked:
 		return protocol.Wrap(protocol.KindOf(err), err, "the anchor of %s in the public log", found.Period)
+	case err != nil:
+		f.Claims++
+		return nil
 	}
 	for _, h := range what.Heads {
-		if !counts(from, h, l) || h.Seq <= newest[h.Vault].Seq {
+		who := claimant{h.Vault, from.Writer}
+		known, is := newest[who]
+		if !counts(from, h, l) || is && (known.Epoch > from.Epoch || h.Seq <= known.Seq) {
 			continue
 		}
-		newest[h.Vault] = AnchoredHead{Vault: h.Vault, Seq: h.Seq, Hash: h.Hash, Writer: from.Writer, Period: string(found.Period)}
+		if _, err := l.Vault(h.Vault); err != nil {
+			continue
+		}
+		newest[who] = AnchoredHead{Vault: h.Vault, Seq: h.Seq, Hash: h.Hash, Writer: from.Writer, Epoch: from.Epoch, Period: string(found.Period)}
 	}
 	return nil
 }
@@ -128,32 +174,48 @@ func counts(from *keyring.Anchorage, h ledger.VaultHead, l *ledger.State) bool {
 	return writer.Present() || h.Seq <= writer.Heads[h.Vault].Seq
 }
 
-// newestAnchor returns the newest anchor of an anchorage, nil for none.
-func (t *Trust) newestAnchor(ctx context.Context, m Member, from *keyring.Anchorage, now protocol.Time) (*directory.AnchorFound, error) {
-	var months []directory.Period
-	for p := directory.MonthOf(now); len(months) < monthsBack; p = directory.MonthOf(p.Start() - 1) {
+// newestAnchors returns the anchors of the newest day of an anchorage that has any,
+// or else that of the newest month. The last weeks are looked at by days whatever
+// the months say.
+func (t *Trust) newestAnchors(ctx context.Context, m Member, from *keyring.Anchorage, now protocol.Time) ([]directory.AnchorFound, error) {
+	var months, days []directory.Period
+	for p := directory.MonthOf(now + searchAhead); len(months) < monthsBack; p = directory.MonthOf(p.Start() - 1) {
 		months = append(months, p)
 	}
+	for p := directory.DayOf(now + searchAhead); len(days) < daysBack; p = directory.DayOf(p.Start() - 1) {
+		days = append(days, p)
+	}
 	month, err := t.firstOf(ctx, m, from, months)
-	if month == nil || err != nil {
+	if err != nil {
 		return nil, err
 	}
-	var days []directory.Period
+	day, err := t.firstOf(ctx, m, from, days)
+	if err != nil || day == nil && month == nil {
+		return nil, err
+	}
+	if day != nil {
+		all, err := t.allOf(ctx, m, from, day)
+		if month != nil && month.Period.Start() > day.Period.Start() {
+			all = append(all, *month)
+		}
+		return all, err
+	}
+	days = nil
 	for p := directory.DayOf(month.Period.End() - 1); p.Start() >= month.Period.Start(); p = directory.DayOf(p.Start() - 1) {
 		days = append(days, p)
 	}
-	day, err := t.firstOf(ctx, m, from, days)
+	day, err = t.firstOf(ctx, m, from, days)
 	if err != nil || day == nil {
-		return month, err
+		return []directory.AnchorFound{*month}, err
 	}
-	return t.lastSlot(ctx, m, from, day)
+	return t.allOf(ctx, m, from, day)
 }
 
 // firstOf returns the anchor at the first slot of the first period that has one.
 func (t *Trust) firstOf(ctx context.Context, m Member, from *keyring.Anchorage, periods []directory.Period) (*directory.AnchorFound, error) {
 	var asked []directory.AnchorQuestion
 	for _, p := range periods {
-		asked = append(asked, directory.AnchorQuestion{Period: p, Index: from.Key(p, 0).Index()})
+		asked = append(asked, placeOf(from, p, 0))
 	}
 	found, _, err := t.anchors(ctx, m, asked)
 	if err != nil {
@@ -167,29 +229,31 @@ func (t *Trust) firstOf(ctx context.Context, m Member, from *keyring.Anchorage, 
 	return nil, nil
 }
 
-// lastSlot returns the anchor at the last slot of a day. A few slots may be empty
-// before it: an anchor can be lost.
-func (t *Trust) lastSlot(ctx context.Context, m Member, from *keyring.Anchorage, last *directory.AnchorFound) (*directory.AnchorFound, error) {
-	empty := 0
+// allOf returns the anchors of a day. Which is the newest their boxes say: a place
+// that stayed empty may be taken last. Many may be empty between: anchors can be
+// lost.
+func (t *Trust) allOf(ctx context.Context, m Member, from *keyring.Anchorage, first *directory.AnchorFound) ([]directory.AnchorFound, error) {
+	all := []directory.AnchorFound{*first}
 	for slot := uint64(1); slot < maxDaySlots; slot += directory.MaxAnchorIndexes {
 		var asked []directory.AnchorQuestion
 		for i := range uint64(directory.MaxAnchorIndexes) {
-			asked = append(asked, directory.AnchorQuestion{Period: last.Period, Index: from.Key(last.Period, slot+i).Index()})
+			asked = append(asked, placeOf(from, first.Period, slot+i))
 		}
 		found, _, err := t.anchors(ctx, m, asked)
 		if err != nil {
 			return nil, err
 		}
+		before := len(all)
 		for i := range found {
-			if empty++; found[i].Present {
-				last, empty = &found[i], 0
-			}
-			if empty == slotsAhead {
-				return last, nil
+			if found[i].Present {
+				all = append(all, found[i])
 			}
 		}
+		if len(all) == before {
+			break
+		}
 	}
-	return last, nil
+	return all, nil
 }
 
 // noteAnchored remembers heads that the public log proves, until this device's own
