@@ -4,6 +4,8 @@
 package directory
 
 import (
+	"bytes"
+
 	"github.com/solekey/solekey/protocol"
 )
 
@@ -110,12 +112,23 @@ func isWord(s string) bool {
 // it, so that implementations which read more of them than others do not come to
 // different answers.
 func (k *Key) check(whose string) error {
-	high := k[0] >= 0xed && k[31]|0x80 == 0xff
-	for _, b := range k[1:31] {
-		high = high && b == 0xff
-	}
-	if high || *k == (Key{}) {
+	y := *k
+	y[31] &= 0x7f
+	signed := y != *k
+	notReduced := y[0] >= prime[0] && bytes.Equal(y[1:], prime[1:])
+	one, minusOne := Key{1}, prime
+	minusOne[0]--
+	if notReduced || signed && (y == one || y == minusOne) || *k == (Key{}) {
 		return malformed("%s key is not in its one form", whose)
 	}
 	return nil
 }
+
+// prime is the order of the curve's field, 2^255 - 19, little-endian.
+var prime = func() (p Key) {
+	for i := range p {
+		p[i] = 0xff
+	}
+	p[0], p[31] = 0xed, 0x7f
+	return p
+}()

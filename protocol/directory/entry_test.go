@@ -122,6 +122,38 @@ func with(e *Entry, change func(e *Entry)) *Entry {
 	return &copied
 }
 
+// TestKeysHaveOneForm: the encodings that some implementations read and others do
+// not are refused, and those beside them are not.
+func TestKeysHaveOneForm(t *testing.T) {
+	high := func(low, top byte) Key {
+		k := Key(bytes.Repeat([]byte{0xff}, 32))
+		k[0], k[31] = low, top
+		return k
+	}
+	for what, c := range map[string]struct {
+		key  Key
+		good bool
+	}{
+		"zeros":                   {Key{}, false},
+		"y = p":                   {high(0xed, 0x7f), false},
+		"y = p, signed":           {high(0xed, 0xff), false},
+		"y = 2^255 - 1":           {high(0xff, 0x7f), false},
+		"y = p - 1":               {high(0xec, 0x7f), true},
+		"y = p - 1, signed":       {high(0xec, 0xff), false},
+		"y = 1":                   {Key{1}, true},
+		"y = 1, signed":           {Key{0: 1, 31: 0x80}, false},
+		"y = 2, signed":           {Key{0: 2, 31: 0x80}, true},
+		"y = p - 2, signed":       {high(0xeb, 0xff), true},
+		"a high byte in between":  {Key{0: 0xff, 31: 0x7f}, true},
+		"a low byte in between":   {func() Key { k := high(0xff, 0x7f); k[17] = 0xfe; return k }(), true},
+		"only the sign, y = zero": {Key{31: 0x80}, true},
+	} {
+		if err := c.key.check("test"); (err == nil) != c.good {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
 func TestCommitmentsBindEverything(t *testing.T) {
 	o := Opening{Account: protocol.AccountID(simHash("account", 1)), Ledger: ledger.Head{Seq: 3, Hash: simHash("ledger", 3)}, Blind: simHash("blind", 1)}
 	index := simHash("index", 1)
