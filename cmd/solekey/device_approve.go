@@ -132,7 +132,7 @@ func (s *session) requests(ctx context.Context, f *approveFlags, until time.Time
 
 // meet challenges the new device and takes in what it reveals.
 func (p *approving) meet(ctx context.Context) error {
-	synced, err := p.editor().sync(ctx)
+	synced, err := p.editor().admit(ctx)
 	if err != nil {
 		return err
 	}

@@ -51,6 +51,19 @@ func (e *editor) sync(ctx context.Context) (*ledger.State, error) {
 	return out.State, nil
 }
 
+// admit is sync for who is about to let somebody new in: it fails where nothing
+// proves now that the ledger is the newest, before anybody was asked anything.
+func (e *editor) admit(ctx context.Context) (*ledger.State, error) {
+	_, out, err := e.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := out.Standing.Fresh(); err != nil {
+		return nil, protocol.Wrap(protocol.KindOf(err), err, "nobody new is let in while nothing proves that what this device sees is the newest; nothing was changed. See solekey log status")
+	}
+	return out.State, nil
+}
+
 // ring brings the ledger up to date and opens what the member may open.
 func (e *editor) ring(ctx context.Context) (*keyring.Ring, error) {
 	synced, err := e.sync(ctx)
@@ -97,7 +110,7 @@ func (e *editor) edit(ctx context.Context, draft func(*keyring.Ring, *keyring.Dr
 // head of each vault. Where a removed one held the account secret, new keys are
 // put in force in the same batch.
 func (e *editor) removeDevices(ctx context.Context, choose func(*ledger.State) ([]protocol.MemberID, error)) (*ledger.State, error) {
-	o := backup.Options{State: e.kept, Member: e.remote, Self: &state.Secrets{Member: e.self}, Now: e.now}
+	o := backup.Options{State: e.kept, Member: e.remote, Self: &state.Secrets{Member: e.self}, Now: e.now, Warn: func(err error) { e.app.warn("%v", err) }}
 	return e.edit(ctx, func(ring *keyring.Ring, d *keyring.Draft) error {
 		ids, err := choose(ring.State())
 		if err != nil || len(ids) == 0 {

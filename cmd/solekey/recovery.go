@@ -50,7 +50,11 @@ func (s *session) makeKit(ctx context.Context, out string) error {
 	if err := s.mustOwn(); err != nil {
 		return err
 	}
-	if _, err := s.editor().ring(ctx); err != nil {
+	synced, err := s.editor().admit(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := keyring.Open(synced, s.state.Object, s.secrets.Member); err != nil {
 		return err
 	}
 	world, err := s.state.World()
