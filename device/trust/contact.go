@@ -99,10 +99,12 @@ func (t *Trust) lookUp(ctx context.Context, source interface {
 		q.Since = l.pin.Version
 	}
 	answer, err := source.Lookup(ctx, q)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		l.view, l.found, err = t.world.Look(l.old, name, answer)
+	} else if client.RefusalOf(err) != nil && protocol.KindOf(err) == protocol.KindUnreachable {
+		// It answers, and cannot say: what is known is held, as without witnesses.
+		err = &directory.Unproven{Kind: directory.UnprovenQuorum, Text: "the server cannot show its public directory now", Err: err}
 	}
-	l.view, l.found, err = t.world.Look(l.old, name, answer)
 	var unproven *directory.Unproven
 	if errors.As(err, &unproven) && l.view == nil {
 		l.unproven, err = err, nil

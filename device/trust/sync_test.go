@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/solekey/solekey/device/client"
 	"github.com/solekey/solekey/device/keyring"
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/directory"
@@ -256,6 +257,30 @@ func TestWitnessOutage(t *testing.T) {
 	if _, err := out.Standing.Vault(d.vault); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestDirectoryOutage: a server that answers and cannot show its directory is held
+// as one without witnesses; one that is not reached is not reached.
+func TestDirectoryOutage(t *testing.T) {
+	w := newWorld(t)
+	d := w.open("anna")
+	d.synced()
+	w.silent = protocol.Wrap(protocol.KindUnreachable, &client.Refusal{Status: 503}, "the server refused")
+	out := d.wantStatus("no directory", StatusHeld)
+	if _, err := out.Standing.Vault(d.vault); err != nil {
+		t.Error(err)
+	}
+	_, err := d.lookAt("bob")
+	wantKind(t, "a contact without a directory", err, protocol.KindUnreachable, "cannot show")
+	w.silent = protocol.Errorf(protocol.KindUnreachable, "no route")
+	_, err = d.Sync(bg)
+	wantKind(t, "no server", err, protocol.KindUnreachable, "no route")
+	w.honest()
+	d.wantStatus("back again", StatusFresh)
+	fresh := w.device("anna", d.self, out.State.Account(), d.vault)
+	w.silent = protocol.Wrap(protocol.KindUnreachable, &client.Refusal{Status: 503}, "the server refused")
+	_, err = fresh.Sync(bg)
+	wantKind(t, "no directory at the first look", err, protocol.KindUnreachable, "cannot show")
 }
 
 // TestFirstLookNeedsProof: a device without a memory takes nothing on a hold.

@@ -62,6 +62,7 @@ type world struct {
 	contact func(entries []*ledger.Entry) []*ledger.Entry
 	refuse  error // of anchors
 	broken  error // of the ledger
+	silent  error // of look-ups
 	leave   func(a *directory.Anchor) (takes bool, claims error)
 }
 
@@ -72,7 +73,7 @@ func newWorld(t *testing.T) *world {
 
 // honest ends every lie.
 func (w *world) honest() {
-	w.lookup, w.served, w.contact, w.refuse, w.broken, w.leave = nil, nil, nil, nil, nil, nil
+	w.lookup, w.served, w.contact, w.refuse, w.broken, w.silent, w.leave = nil, nil, nil, nil, nil, nil, nil
 }
 
 // device is one device of an account, with its memory.
@@ -239,6 +240,9 @@ func (s source) Ledger(_ context.Context, from uint64) ([]*ledger.Entry, [][]byt
 }
 
 func (s source) Lookup(_ context.Context, q client.Question) (*directory.Answer, error) {
+	if s.w.silent != nil {
+		return nil, s.w.silent
+	}
 	if s.w.lookup != nil {
 		return s.w.lookup(q), nil
 	}
