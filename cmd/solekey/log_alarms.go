@@ -37,8 +37,15 @@ func newLogAlarms(a *app) *cobra.Command {
 	return c
 }
 
+// memory opens what this device remembers, also of a join that is not finished: an
+// alarm may be why it is not.
+func (a *app) memory() (*state.State, error) {
+	return state.OpenReader(a.flags.stateDir, a.flags.cacheDir)
+}
+
 func (a *app) listAlarms() error {
-	_, kept, err := a.peek()
+	// Also where a join is not finished: an alarm may be what it waits for.
+	kept, err := state.OpenReader(a.flags.stateDir, a.flags.cacheDir)
 	if err != nil {
 		return err
 	}
@@ -95,7 +102,8 @@ func (a *app) noteAlarm(text string) error {
 	if err != nil {
 		return protocol.Errorf(protocol.KindUsage, "usage: %q is no number of an alarm; solekey log alarms lists them", text)
 	}
-	_, kept, err := a.peek()
+	// Also where a join is not finished: an alarm may be what it waits for.
+	kept, err := state.OpenReader(a.flags.stateDir, a.flags.cacheDir)
 	if err != nil {
 		return err
 	}
