@@ -57,7 +57,7 @@ func TestLedgerAhead(t *testing.T) {
 	w.publishes = false
 	other.rename("unpublished")
 	out := d.wantStatus("ahead", StatusHeld)
-	if d.waited < time.Minute || !strings.Contains(out.Text, "nobody new is let in") || len(d.warned) != 1 {
+	if d.waited < patience || !strings.Contains(out.Text, "nobody new is let in") || len(d.warned) != 1 {
 		t.Errorf("waited %s, warned %q, says %q", d.waited, d.warned, out.Text)
 	}
 	if _, err := out.Standing.Vault(d.vault); err != nil {
@@ -115,7 +115,7 @@ func TestOwnEntriesOfAnotherMachine(t *testing.T) {
 	w.publishes = false
 	d.rename("elsewhere")
 	out := twin.wantStatus("never published", StatusFresh)
-	if twin.waited < time.Minute || out.State.Head() != d.synced().State.Head() {
+	if twin.waited < patience || out.State.Head() != d.synced().State.Head() {
 		t.Errorf("waited %s", twin.waited)
 	}
 	_, err := twin.tryAppend(func(_ *keyring.Ring, draft *keyring.Draft) error { return draft.NameMember(d.self.ID(), "x") })
@@ -131,7 +131,7 @@ func TestAccountNotThereYet(t *testing.T) {
 	w.lookup = onlyBefore(w, 0)
 	_, err := d.Sync(bg)
 	wantKind(t, "an account that is not there yet", err, protocol.KindUnreachable, "does not have the name")
-	if d.waited < time.Minute {
+	if d.waited < patience {
 		t.Errorf("waited %s", d.waited)
 	}
 	w.honest()

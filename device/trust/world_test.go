@@ -42,6 +42,9 @@ func wantKind(t testing.TB, what string, err error, kind protocol.Kind, words st
 
 var bg = context.Background()
 
+// patience is how long devices of tests wait for a directory, in no time at all.
+const patience = 3 * time.Second
+
 // account is an account as the provider keeps it.
 type account struct {
 	entries []*ledger.Entry
@@ -135,7 +138,7 @@ func (d *device) restart() {
 		return
 	}
 	d.Trust, err = New(Options{
-		State: d.kept, Source: source{d.w, d.name}, Name: d.name, Self: d.self.ID(), Patience: time.Minute,
+		State: d.kept, Source: source{d.w, d.name}, Name: d.name, Self: d.self.ID(), Patience: patience,
 		Now:   func() protocol.Time { return d.w.p.Now() + d.now },
 		Warn:  func(err error) { d.warned = append(d.warned, err.Error()) },
 		pause: func(_ context.Context, by time.Duration) error { d.waited += by; return nil },
