@@ -237,6 +237,11 @@ func (e *enrolling) added(ctx context.Context, source trust.Source) error {
 	if err := e.side.CheckAdded(out.State); err != nil {
 		return err
 	}
+	if e.device.Role == protocol.RoleOwner {
+		if err := e.howNew(ctx, t, out, e.editor(e.kept, e.member(), e.self)); err != nil {
+			return err
+		}
+	}
 	p, err := pendingJoinOf(e.kept)
 	if err != nil {
 		return err

@@ -63,8 +63,20 @@ func (j *joining) note(p *pendingJoin) error {
 	return j.kept.SetNote(noteJoin, data)
 }
 
-// undo forgets a join of which nothing stands at the provider.
+// undo forgets a join of which nothing stands at the provider. While an alarm stands
+// the join is kept with all that was shown, until its user took note of it or gives
+// the join up.
 func (j *joining) undo(cause error) error {
+	alarm, err := j.kept.StandingAlarm()
+	if err != nil {
+		return errors.Join(cause, err)
+	}
+	if alarm != nil && !j.flags.discard {
+		if cause == nil {
+			cause = protocol.Errorf(protocol.KindUntrusted, "a join that was begun before raised an alarm: %s. Take note of it (solekey log alarms) and join again, or give up: solekey join --discard", alarm.Text)
+		}
+		return cause
+	}
 	p, err := pendingJoinOf(j.kept)
 	if err == nil && p != nil && p.Kit != nil {
 		err = p.Kit.remove()

@@ -11,6 +11,7 @@ import (
 	"github.com/solekey/solekey/device/client"
 	"github.com/solekey/solekey/device/keyring"
 	"github.com/solekey/solekey/device/state"
+	"github.com/solekey/solekey/device/trust"
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/api"
 	"github.com/solekey/solekey/protocol/keys"
@@ -81,6 +82,12 @@ func (j *joining) firstLook(ctx context.Context, c *client.Client, e *editor, pl
 	if err != nil {
 		return err
 	}
+	return j.howNew(ctx, t, out, e)
+}
+
+// howNew finds out how new the snapshots must be that a server shows to a device
+// without memory, and says it. Whoever opens a vault is held to it.
+func (j *joining) howNew(ctx context.Context, t *trust.Trust, out *trust.Outcome, e *editor) error {
 	ring, err := keyring.Open(out.State, j.kept.Object, e.self)
 	if err != nil {
 		return err
@@ -93,9 +100,14 @@ func (j *joining) firstLook(ctx context.Context, c *client.Client, e *editor, pl
 	if err != nil {
 		return err
 	}
-	if !j.app.flags.json {
-		j.show("%s.", fresh.Words())
+	if j.app.flags.json {
+		j.emit(map[string]any{
+			"message_type": "status", "step": "proven", "newest": string(fresh.Newest), "as_of": fresh.AsOf.String(),
+			"withheld": fresh.Withheld, "text": fresh.Words(),
+		})
+		return nil
 	}
+	j.show("%s.", fresh.Words())
 	return nil
 }
 

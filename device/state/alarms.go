@@ -124,21 +124,32 @@ func (s *State) RaiseAlarm(a *Alarm, evidence []byte) (*Alarm, error) {
 		for _, old := range list {
 			if old.Same == a.Same && old.Kind == a.Kind {
 				raised = *old
+				s.addEvidence(old, evidence)
 				return nil
 			}
 			raised.Number = max(raised.Number, old.Number+1)
 		}
 		if evidence != nil {
-			if err := writeFile(s.alarmPath(raised.Number, suffixEvidence), evidence); err != nil {
-				return err
-			}
+			err = writeFile(s.alarmPath(raised.Number, suffixEvidence), evidence)
 		}
-		return writeDocument(s.alarmPath(raised.Number, suffixAlarm), "alarm", &raised)
+		// Where there is no room for the proof there may be some for the alarm, which
+		// counts more.
+		if failed := writeDocument(s.alarmPath(raised.Number, suffixAlarm), "alarm", &raised); failed != nil {
+			return errors.Join(failed, err)
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &raised, nil
+}
+
+// addEvidence keeps what proves an alarm where there was no room for it before.
+func (s *State) addEvidence(a *Alarm, evidence []byte) {
+	if evidence != nil && s.EvidencePath(a) == "" {
+		_ = writeFile(s.alarmPath(a.Number, suffixEvidence), evidence) // the alarm stands without it
+	}
 }
 
 // NoteAlarm says that the user took note of an alarm: it holds nothing any more,
@@ -173,4 +184,19 @@ func (s *State) StandingAlarm() (*Alarm, error) {
 		}
 	}
 	return nil, nil
+}
+
+// setAlarmsAside moves the folder of alarms to where it holds nothing any more.
+func (s *State) setAlarmsAside() error {
+	for number := 1; ; number++ {
+		to := s.path(fmt.Sprintf("%s.past-%d", nameAlarms, number))
+		if _, err := os.Lstat(to); err == nil {
+			continue
+		}
+		err := os.Rename(s.path(nameAlarms), to)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return osError(err, "set %s aside", s.path(nameAlarms))
+	}
 }

@@ -198,17 +198,21 @@ func (s *State) SetDevice(d *Device) error {
 	})
 }
 
-// Forget removes everything that this device remembers, its secrets first. It
-// needs the long lock.
+// Forget removes everything that this device remembers, its secrets first. Alarms
+// and their evidence are set aside instead: they are no secret, and nothing makes
+// them go but their user's own hand. It needs the long lock.
 func (s *State) Forget() error {
 	if s.long == nil {
 		return protocol.Errorf(protocol.KindInternal, "forget: the state was opened for reading")
 	}
 	return s.update(func() error {
+		if err := s.setAlarmsAside(); err != nil {
+			return err
+		}
 		s.dropKey()
 		names := []string{
 			nameSealed, nameSession, nameLedger, nameVaults, nameNotes, nameMarks,
-			nameWorld, nameView, nameNames, nameSaid, nameClock, nameAnchors, nameAlarms, nameDevice,
+			nameWorld, nameView, nameNames, nameSaid, nameClock, nameAnchors, nameDevice,
 		}
 		for _, name := range names {
 			if err := os.RemoveAll(s.path(name)); err != nil {
