@@ -84,7 +84,7 @@ func (s *Service) published(ctx context.Context, hash protocol.Hash, size uint64
 		return nil, protocol.Errorf(protocol.KindNotFound, "this server never had the world %s", hash)
 	}
 	kept := s.newest.look(hash)
-	if kept == nil {
+	if kept == nil || kept.Size < size {
 		note, err := s.Store.Note(ctx, hash)
 		if err != nil {
 			return nil, err
@@ -94,8 +94,24 @@ func (s *Service) published(ctx context.Context, hash protocol.Hash, size uint64
 		}
 		s.newest.keep(hash, kept)
 	}
+	if kept.Size < size {
+		if err := s.behind(ctx, size); err != nil {
+			return nil, err
+		}
+	}
 	a := *kept
 	return &a, s.lead(ctx, &a, size)
+}
+
+// behind is the error where the asker knows a state of this very log that the
+// witnesses of its world have not cosigned yet: it had it by another world. To be
+// shown an older one would be an alarm to it.
+func (s *Service) behind(ctx context.Context, size uint64) error {
+	head, err := s.Store.LogHead(ctx, s.key.ID())
+	if err != nil || head.Size < size {
+		return err
+	}
+	return protocol.Errorf(protocol.KindUnreachable, "the public log has %d entries, and the witnesses that are asked for have not cosigned the first %d yet", head.Size, size)
 }
 
 // readNote reads what every answer under a note says.
