@@ -6,6 +6,7 @@ package sequencer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/solekey/solekey/protocol"
@@ -114,26 +115,19 @@ func (s *Service) batch(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if len(w.list) == 0 && !due {
+	if len(w.list) == 0 && !due && !w.root {
 		s.nextAnchors = max(s.nextAnchors, w.anchors)
-		return false, nil
+		return w.more, nil
 	}
 	entries := make([][]byte, 0, len(w.list)+1)
-	if w.early {
-		root, err := s.replay.NextRoot(ctx, w.time)
-		if err != nil {
-			return false, err
-		}
-		entries = append(entries, root.Bytes())
-	}
-	before, lead := s.head, uint64(len(entries))
+	before := s.head
 	for _, one := range w.list {
 		entries = append(entries, one.Entry)
 	}
 	err = s.next(ctx, entries, w.time)
 	var breach *directory.Breach
 	if errors.As(err, &breach) {
-		if at := breach.Position - before.Size - lead; at < uint64(len(w.list)) {
+		if at := breach.Position - before.Size; at < uint64(len(w.list)) {
 			err = s.reject(ctx, before, w.list[at], breach)
 			return err == nil, again(err)
 		}
@@ -174,20 +168,20 @@ func again(err error) error {
 // reject puts aside what breaks a rule: something that should not have been
 // acknowledged, which must not stop everybody else. Where the log has moved since
 // it was read, nothing is broken: another process integrated the entry.
-func (s *Service) reject(ctx context.Context, after Head, w Waiting, breach *directory.Breach) error {
-	if err := s.Store.Reject(ctx, after, w, breach.Error()); err != nil {
+func (s *Service) reject(ctx context.Context, after Head, w Waiting, why error) error {
+	if err := s.Store.Reject(ctx, after, w, why.Error()); err != nil {
 		return err
 	}
-	s.Logger.Error("an entry that was acknowledged breaks a rule of the log", "leaf", w.Leaf, "rule", breach.Error())
+	s.Logger.Error("an entry that was acknowledged breaks a rule of the log", "leaf", w.Leaf, "rule", why.Error())
 	return nil
 }
 
 // collected is what the next batch is made of.
 type collected struct {
-	list  []Waiting
-	more  bool          // there is more that waits
-	early bool          // a root has to come first: the log's time is behind what an anchor needs
-	time  protocol.Time // of the root
+	list []Waiting
+	more bool          // there is more that waits
+	root bool          // a root has to come, if only by itself: the log's time is behind what an anchor needs
+	time protocol.Time // of the root
 
 	anchors protocol.Time // when anchors are due next, where all that were due are among these
 }
@@ -207,26 +201,48 @@ func (s *Service) collect(ctx context.Context) (collected, error) {
 		c.list, c.more = c.list[:cut], true
 		return c, nil
 	}
-	if s.now() < s.nextAnchors {
+	// After a long stop the next root may close periods: then anchors come before it.
+	stopped := time.Duration(c.time-s.replay.Time()) > s.Heartbeat+staleRoot
+	if s.now() < s.nextAnchors && !stopped {
 		return c, nil
 	}
+	err = s.collectAnchors(ctx, &c)
+	return c, err
+}
+
+// collectAnchors adds the anchors that may enter now. Those whose period is not
+// open yet wait for the root of this batch. Those whose period is over, because the
+// log stood still for more than a day, are put aside.
+func (s *Service) collectAnchors(ctx context.Context, c *collected) error {
 	anchors, err := s.Store.WaitingAnchors(ctx, s.now(), MaxBatchEntries-len(c.list)+1)
 	if err != nil {
-		return c, err
+		return err
 	}
-	cut = fitting(anchors, MaxBatchEntries-len(c.list), MaxBatchSize/4)
-	if c.more = cut < len(anchors); !c.more {
-		c.anchors = s.anchorsAfter(s.now())
-	}
+	cut := fitting(anchors, MaxBatchEntries-len(c.list), MaxBatchSize/4)
+	moved := false
 	for _, a := range anchors[:cut] {
 		entry, err := directory.ParseEntry(a.Entry)
 		if err != nil {
-			return c, err
+			return err
 		}
-		c.early = c.early || !entry.Anchor.Period.Open(s.replay.Time())
+		switch p := entry.Anchor.Period; {
+		case p.Open(s.replay.Time()):
+			c.list, moved = append(c.list, a), true
+		case p.Open(c.time):
+			c.root = true
+		case p.Start() > c.time:
+			// The clock was ahead when it was taken. Its day will come.
+		default:
+			if err := s.reject(ctx, s.head, a, fmt.Errorf("the anchors of %s are closed", p)); err != nil {
+				return again(err)
+			}
+			moved = true
+		}
 	}
-	c.list = append(c.list, anchors[:cut]...)
-	return c, nil
+	if c.more = c.root || moved && cut < len(anchors); !c.more {
+		c.anchors = s.anchorsAfter(s.now())
+	}
+	return nil
 }
 
 // anchorsAfter returns when anchors are integrated next after the moment.

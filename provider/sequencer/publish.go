@@ -34,7 +34,7 @@ func newCrowd(s *Service) *crowd {
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	c := &crowd{s: s, heard: map[string]bool{}}
 	known := map[string]bool{}
-	for _, w := range s.worlds {
+	for n, w := range s.worlds {
 		for _, p := range w.policy.Witnesses() {
 			if p.URL == "" || known[p.Key.String()] {
 				continue
@@ -42,6 +42,7 @@ func newCrowd(s *Service) *crowd {
 			known[p.Key.String()] = true
 			one := &witness{key: p.Key, url: p.URL, client: &client}
 			one.status = WitnessStatus{Name: p.Key.Name(), URL: p.URL}
+			one.former = n > 0
 			c.witnesses = append(c.witnesses, one)
 		}
 	}
@@ -99,6 +100,9 @@ func (c *crowd) askAll(ctx context.Context) error {
 	for _, w := range c.witnesses {
 		wg.Go(func() {
 			_, said := w.cosign(asking, note.Note, note.Size, c.s.consistency(note.Size))
+			if said == nil {
+				said = c.ahead(w)
+			}
 			err := c.answered(w, said, head.Size, first)
 			c.mu.Lock()
 			defer c.mu.Unlock()
@@ -131,9 +135,9 @@ func (c *crowd) answered(w *witness, err error, size uint64, first bool) error {
 	switch {
 	case errors.As(err, &dispute) && (dispute.forked || dispute.theirs > size):
 		dispute.ours = size
-		return dispute
+		return c.stops(w, dispute)
 	case err == nil, dispute != nil:
-	case errors.As(err, &other) && (other.heard() || first):
+	case errors.As(err, &other) && (other.heard() || first && other.final()):
 		// Or it does not cosign an empty log.
 	default:
 		return nil
@@ -142,6 +146,37 @@ func (c *crowd) answered(w *witness, err error, size uint64, first bool) error {
 	defer c.mu.Unlock()
 	c.heard[w.key.String()] = true
 	return nil
+}
+
+// stops returns what a witness says against the log, if that is to stop it: for
+// what a witness says nobody has a proof, so that one which new devices do not
+// demand any more could stop it for ever.
+func (c *crowd) stops(w *witness, e *disputeError) error {
+	if !w.former {
+		return e
+	}
+	c.s.Logger.Error("a witness that only older worlds demand does not cosign any more", "error", e)
+	return nil
+}
+
+// maxAhead is how far the clock may be ahead of a witness's at the start of a
+// process.
+const maxAhead = 10 * time.Minute
+
+// ahead returns an error where the clock is ahead of that of a witness which has
+// just cosigned. A root that is dated in the future can never be taken back, and no
+// witness would cosign anything until then.
+func (c *crowd) ahead(w *witness) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	ahead := c.s.now() - w.status.Cosigned
+	if ahead <= protocol.Time(maxAhead) {
+		return nil
+	}
+	err := protocol.Errorf(protocol.KindUnreachable, "witness %s cosigned at %s, and the clock here is %s ahead: one of the two is wrong",
+		w.key.Name(), w.status.Cosigned, time.Duration(ahead).Round(time.Second))
+	w.status.Error = err.Error()
+	return err
 }
 
 // lastSigned returns the checkpoint that was signed last. Where none was, it is
@@ -275,7 +310,7 @@ func (c *crowd) ask(ctx context.Context, w *witness, note Note) error {
 	line, err := w.cosign(ctx, note.Note, note.Size, c.s.consistency(note.Size))
 	var dispute *disputeError
 	if errors.As(err, &dispute) {
-		return c.settle(ctx, dispute)
+		return c.settle(ctx, w, dispute)
 	}
 	if err != nil {
 		return err
@@ -301,7 +336,7 @@ func (c *crowd) add(size uint64, line []byte) error {
 
 // settle looks whether the log has grown meanwhile, in another process; where that
 // does not explain what a witness says, the log stops.
-func (c *crowd) settle(ctx context.Context, e *disputeError) error {
+func (c *crowd) settle(ctx context.Context, w *witness, e *disputeError) error {
 	head, err := c.s.Store.LogHead(ctx, c.s.key.ID())
 	if err != nil {
 		return err
@@ -310,6 +345,9 @@ func (c *crowd) settle(ctx context.Context, e *disputeError) error {
 		return nil
 	}
 	e.ours = head.Size
+	if c.stops(w, e) == nil {
+		return e
+	}
 	return c.s.refuse(ctx, "%v", e)
 }
 

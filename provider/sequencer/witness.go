@@ -21,6 +21,7 @@ type witness struct {
 	key    *tlog.WitnessKey
 	url    string
 	client *http.Client
+	former bool // no new device demands it
 
 	busy sync.Mutex // held while a request is under way; guards what follows
 
@@ -75,13 +76,17 @@ func (e *refusedError) Error() string {
 	return fmt.Sprintf("witness %s refuses: %s (status %d)", e.name, e.text, e.status)
 }
 
+// final reports whether the same question would get the same answer.
+func (e *refusedError) final() bool {
+	return e.status != http.StatusTooManyRequests && e.status < http.StatusInternalServerError
+}
+
 // heard reports whether the witness has said that it knows no more of the log than
 // there is: by its size, or because it does not know the log at all. That it cannot
 // cosign at the moment, or does not like the time of the newest root, is another
 // thing.
 func (e *refusedError) heard() bool {
-	later := e.status == http.StatusTooManyRequests || e.status >= http.StatusInternalServerError
-	return e.status == http.StatusNotFound || e.size && later
+	return e.status == http.StatusNotFound || e.size && !e.final()
 }
 
 // prover proves that a checkpoint extends an older size.
