@@ -27,19 +27,13 @@ func logRef(name protocol.Hash) blob.Ref {
 
 // LogHead returns where the log stands; see sequencer.BatchStore.
 func (s *Store) LogHead(ctx context.Context, log protocol.Hash) (sequencer.Head, error) {
-	err := s.transact(ctx, func(tx *sql.Tx) error {
-		empty := new(tlog.Frontier).Root()
-		_, err := exec(ctx, tx, `INSERT INTO log (log, name, size, root, batch, state, refusal) VALUES (1, $1, 0, $2, $3, x'', '')
-			ON CONFLICT DO NOTHING`, log[:], empty[:], make([]byte, len(log)))
-		return err
-	})
-	if err != nil {
-		return sequencer.Head{}, err
+	h, name, err := s.logHead(ctx)
+	if isKind(err, protocol.KindNotFound) {
+		if err := s.beginLog(ctx, log); err != nil {
+			return sequencer.Head{}, err
+		}
+		h, name, err = s.logHead(ctx)
 	}
-	var h sequencer.Head
-	var name protocol.Hash
-	err = one(ctx, s.read, "log", `SELECT name, size, root, batch, state FROM log`, nil,
-		id{name[:]}, &h.Size, id{h.Root[:]}, id{h.Batch[:]}, &h.State)
 	if err == nil && name != log {
 		err = protocol.Errorf(protocol.KindDenied, "the database belongs to another log, whose key has the identifier %s", name)
 	}
@@ -48,6 +42,22 @@ func (s *Store) LogHead(ctx context.Context, log protocol.Hash) (sequencer.Head,
 		err = protocol.Wrap(protocol.KindUntrusted, err, "the newest batch of the log is in the database and not among the blobs, which may be an older copy")
 	}
 	return h, err
+}
+
+func (s *Store) logHead(ctx context.Context) (h sequencer.Head, name protocol.Hash, err error) {
+	err = one(ctx, s.read, "log", `SELECT name, size, root, batch, state FROM log`, nil,
+		id{name[:]}, &h.Size, id{h.Root[:]}, id{h.Batch[:]}, &h.State)
+	return h, name, err
+}
+
+// beginLog binds the tables to a log, which is empty.
+func (s *Store) beginLog(ctx context.Context, log protocol.Hash) error {
+	return s.transact(ctx, func(tx *sql.Tx) error {
+		empty := new(tlog.Frontier).Root()
+		_, err := exec(ctx, tx, `INSERT INTO log (log, name, size, root, batch, state, refusal) VALUES (1, $1, 0, $2, $3, x'', '')
+			ON CONFLICT DO NOTHING`, log[:], empty[:], make([]byte, len(log)))
+		return err
+	})
 }
 
 // holdsNewest returns an error where the blob of the newest batch is missing.
