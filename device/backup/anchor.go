@@ -40,6 +40,31 @@ func (v *Vault) Anchor(ctx context.Context) error {
 	return v.trust.Anchor(ctx, v.account, from, what)
 }
 
+// confirm has the provider sign the head that this run made, so that it cannot show
+// another one in its place without convicting itself.
+func (v *Vault) confirm(ctx context.Context) error {
+	said, err := v.signedHead(ctx)
+	if err != nil {
+		if kind := protocol.KindOf(err); kind == protocol.KindUntrusted {
+			return err
+		}
+		v.warn(protocol.Wrap(protocol.KindOf(err), err, "have the newest snapshot confirmed; the next run asks again"))
+		return nil
+	}
+	if said.Seq < v.head.Seq || said.Seq == v.head.Seq && said.Hash != v.head.Hash {
+		return protocol.Errorf(protocol.KindUntrusted, "the server took record %d of the vault and signs now that record %d is the newest: it shows a different past", v.head.Seq, said.Seq)
+	}
+	return nil
+}
+
+// proven has what a run made confirmed and anchored.
+func (v *Vault) proven(ctx context.Context) error {
+	if err := v.confirm(ctx); err != nil {
+		return err
+	}
+	return v.Anchor(ctx)
+}
+
 // holdAnchored demands that this vault's chain holds the heads that the public log
 // proves there were, and forgets them where it does.
 func (v *Vault) holdAnchored() error {

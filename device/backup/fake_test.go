@@ -43,6 +43,8 @@ type fakeServer struct {
 	puts     atomic.Int64
 	onPut    func(id protocol.PackID) error // before a pack is stored
 	onCommit func() error                   // before a record is committed
+
+	afterCommit func() // nil: nothing; while the server is locked
 }
 
 type fakePack struct {
@@ -187,6 +189,9 @@ func (f *fakeServer) CommitSnapshot(ctx context.Context, raw []byte) (api.Head, 
 		return api.Head{}, protocol.Errorf(protocol.KindConflict, "the vault has moved")
 	}
 	f.records = append(f.records, raw)
+	if f.afterCommit != nil {
+		f.afterCommit()
+	}
 	f.mu.Unlock()
 	return f.Head(ctx)
 }

@@ -52,9 +52,9 @@ type Result struct {
 	Partial  bool
 	Began    protocol.Time
 	Ended    protocol.Time
-	// Unproven says that the newest snapshots have been without a proof in the
-	// public log for too long: a failure, although the backup is stored. Nil where
-	// all is well.
+	// Unproven says that the server does not stand by the newest snapshot, or that the
+	// newest ones have been without a proof in the public log for too long: a failure,
+	// although the backup is stored. Nil where all is well.
 	Unproven error
 }
 
@@ -107,7 +107,7 @@ func (r *Run) Do(ctx context.Context) (*Result, error) {
 		result, err := r.once(ctx)
 		damaged := !rebuilt && errors.Is(err, tree.ErrIndexDamaged)
 		if err == nil && !r.o.DryRun {
-			result.Unproven = r.v.Anchor(ctx)
+			result.Unproven = r.v.proven(ctx)
 		}
 		if !damaged && !errors.Is(err, errMoved) {
 			return result, err

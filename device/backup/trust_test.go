@@ -171,6 +171,20 @@ func TestUnprovenBackup(t *testing.T) {
 	}
 }
 
+// TestCommitIsConfirmed: a server that takes a snapshot and then signs another head
+// is caught in the same run.
+func TestCommitIsConfirmed(t *testing.T) {
+	d, dir := someSnapshots(t, 2)
+	d.server.mu.Lock()
+	d.server.afterCommit = func() { d.server.signs = d.server.records[:2] }
+	d.server.mu.Unlock()
+	r, err := d.backup(RunOptions{Paths: []string{dir}})
+	check(t, err)
+	if protocol.KindOf(r.Unproven) != protocol.KindUntrusted || r.Snapshot.IsZero() {
+		t.Errorf("%+v", r)
+	}
+}
+
 // TestSignedHeadIsServed: what the provider signs as newest it must also show.
 func TestSignedHeadIsServed(t *testing.T) {
 	d, _ := someSnapshots(t, 2)

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/solekey/solekey/device/client"
 	"github.com/solekey/solekey/device/state"
@@ -91,7 +92,10 @@ func (t *Trust) alarmed(err error) error {
 	if errors.As(err, &a) {
 		r := raised{kind: string(a.Kind), text: a.Text, evidence: t.proof(a)}
 		if a.Old != nil {
-			r.same = a.Old.Note
+			r.same = slices.Clone(a.Old.Note)
+		}
+		if a.New != nil { // which name it is about
+			r.same = append(r.same, a.New.Index[:]...)
 		}
 		return t.raise(r)
 	}

@@ -30,11 +30,17 @@ const (
 // Anchor commits heads to the public log, under the secret that the anchorage is
 // of: at most once an hour, and only what is new. It also looks whether what was
 // sent before went in. Where heads have been without an anchor in the log for 48
-// hours the error is KindTooOld, and KindUntrusted for an answer that does not
-// hold; nothing else that goes wrong on the way is more than a warning, for the
-// next run does it again.
+// hours, although one was left, or none can be left now, the error is KindTooOld,
+// and KindUntrusted for an answer that does not hold; nothing else that goes wrong
+// on the way is more than a warning, for the next run does it again.
 func (t *Trust) Anchor(ctx context.Context, m Member, from *keyring.Anchorage, what keyring.Anchored) error {
+	before, err := t.o.State.Anchors()
+	if err != nil {
+		return err
+	}
 	now, err := t.anchor(ctx, m, from, what)
+	// Who left none since the heads were new, and has done so now, has only been away.
+	chance := err != nil || before.Last >= before.Behind
 	if err != nil {
 		if HeldBy(err) != nil || protocol.KindOf(err) == protocol.KindUntrusted {
 			return err
@@ -45,7 +51,7 @@ func (t *Trust) Anchor(ctx context.Context, m Member, from *keyring.Anchorage, w
 	if err != nil {
 		return err
 	}
-	if kept.Behind > 0 && now >= kept.Behind+unprovenFor {
+	if kept.Behind > 0 && now >= kept.Behind+unprovenFor && chance {
 		return protocol.Errorf(protocol.KindTooOld,
 			"since %s no proof of the newest snapshots has entered the server's public log: a device that comes back with nothing but the recovery key could be shown older ones", kept.Behind)
 	}

@@ -145,6 +145,27 @@ func TestAnchorsRefused(t *testing.T) {
 	wantKind(t, "every place is taken", d.anchored(1), protocol.KindTooOld, "")
 }
 
+// TestAnchorsOfWhoWasAway: a device that could leave no anchor once and then was away
+// for days has not failed when it leaves one.
+func TestAnchorsOfWhoWasAway(t *testing.T) {
+	w := newWorld(t)
+	d := w.open("anna")
+	d.synced()
+	w.refuse = protocol.Errorf(protocol.KindUnreachable, "not now")
+	must(t, d.anchored(1))
+	w.refuse = nil
+	w.p.Pass(72 * time.Hour)
+	w.p.Publish()
+	must(t, d.anchored(2))
+	w.p.Publish()
+	must(t, d.anchored(2))
+	kept, err := d.kept.Anchors()
+	must(t, err)
+	if kept.Behind != 0 {
+		t.Errorf("behind since %s", kept.Behind)
+	}
+}
+
 // TestAnchorsOfAForkedLog: an answer about anchors is held to the same log.
 func TestAnchorsOfAForkedLog(t *testing.T) {
 	w := newWorld(t)

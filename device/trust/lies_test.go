@@ -360,7 +360,7 @@ func TestTwoHistories(t *testing.T) {
 	all := w.accounts["anna"].entries
 	twin, err := ledger.Fold(all[:len(all)-1], nil)
 	must(t, err)
-	forked := all[:len(all)-1 : len(all)-1]
+	forked := all[: len(all)-1 : len(all)-1]
 	for range 2 {
 		e, err := ledger.Sign(twin, 9, ledger.Body{SetProtection: &ledger.SetProtection{Category: protocol.CategoryBackups, Level: protocol.LevelAdvanced}}, d.self)
 		must(t, err)
