@@ -24,6 +24,8 @@ import (
 //
 //	SOLEKEY_BENCH_NAMES=100000 go test ./provider/sequencer -run ^$ -bench Log -benchtime 1x -timeout 2h
 //
+// SOLEKEY_BENCH_FILLED says how many names without an account the log holds before
+// that: 1000000 accounts take long to make, and the log does not know them.
 // It says how many accounts and how many updates a second are acknowledged by
 // many at a time, how long one waits for it, how long it takes until an update
 // is visible, how long a look-up takes here, what the log takes on disk, and what
@@ -43,6 +45,8 @@ func BenchmarkLog(b *testing.B) {
 		b.Fatal(err)
 	}
 	w.restart()
+	filled, _ := strconv.Atoi(os.Getenv("SOLEKEY_BENCH_FILLED"))
+	fill(b, w, filled)
 	b.ResetTimer()
 	for range b.N {
 		measure(b, w, names)
