@@ -62,7 +62,7 @@ func (p *program) upCommand() *cobra.Command {
 	flags.StringVar(&f.metrics, "metrics", "127.0.0.1:0", "loopback address of metrics and health, empty for none")
 	flags.StringVar(&f.cert, "tls-cert", "", "certificate to serve HTTPS with (default: HTTP)")
 	flags.StringVar(&f.key, "tls-key", "", "its key")
-	flags.Float64Var(&f.logRate, "log-rate", limits.PerLog.PerSecond, "requests a second that a log may make, 0 for any")
+	flags.Float64Var(&f.logRate, "log-rate", limits.PerLog.PerSecond, "new checkpoints a second that a log may bring, 0 for any")
 	flags.Float64Var(&f.addressRate, "address-rate", limits.PerAddress.PerSecond, "requests a second that an address may make, 0 for any")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "log more")
 	return c

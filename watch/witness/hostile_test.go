@@ -272,14 +272,34 @@ func TestLimits(t *testing.T) {
 	}
 	s.limits = witness.Limits{PerLog: witness.Limit{PerSecond: 1, Burst: 2}}
 	s.begin()
-	s.cosigned("one", s.ask(s.log, 0, 5), s.log, 5, s.clock.now())
-	s.cosigned("two", s.ask(s.log, 5, 5), s.log, 5, s.clock.now())
-	a := s.ask(s.log, 5, 5)
+	grow(t, s.log, 7)
+	s.cosigned("one", s.ask(s.log, 0, 4), s.log, 4, s.clock.now())
+	s.cosigned("two", s.ask(s.log, 4, 5), s.log, 5, s.clock.now())
+	a := s.ask(s.log, 5, 6)
 	if s.refused("three", a, http.StatusTooManyRequests); a.waiting == "" {
 		t.Error("nothing says that it may be tried again")
 	}
 	stranger := bytes.Replace(requestOf(t, s.log, 5, 5), []byte("— log"), []byte("— lag"), 1)
 	s.refused("a stranger", s.post(stranger), http.StatusForbidden)
+}
+
+// TestRepeatedNotes: the log's notes are public, and anybody can send them again.
+// That leaves the log its turn, and writes nothing.
+func TestRepeatedNotes(t *testing.T) {
+	s := newStage(t)
+	grow(t, s.log, 8)
+	s.limits = witness.Limits{PerLog: witness.Limit{PerSecond: 1, Burst: 2}}
+	memory := &faulty{Store: s.store}
+	s.memory = memory
+	s.begin()
+	s.cosigned("the log", s.ask(s.log, 0, 5), s.log, 5, s.clock.now())
+	memory.step = "before advance"
+	for range 20 {
+		s.cosigned("a stranger", s.ask(s.log, 5, 5), s.log, 5, s.clock.now())
+		s.refused("a stranger with an old one", s.ask(s.log, 0, 4), http.StatusConflict)
+	}
+	memory.step = ""
+	s.cosigned("the log again", s.ask(s.log, 5, 8), s.log, 8, s.clock.now())
 }
 
 // TestVKeys shows keys and mode, and does not mix logs of two modes up.

@@ -19,7 +19,7 @@ type Limit struct {
 
 // Limits are the limits of a witness.
 type Limits struct {
-	PerLog     Limit // requests with a signature of the log that holds
+	PerLog     Limit // checkpoints of the log that are new to the witness
 	PerAddress Limit // all requests
 }
 

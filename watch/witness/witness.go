@@ -128,9 +128,6 @@ func (w *Witness) AddCheckpoint(ctx context.Context, body []byte) ([]byte, error
 	if request.Old > c.Size {
 		return nil, refuse(http.StatusBadRequest, "the old size %d is above the checkpoint's %d", request.Old, c.Size)
 	}
-	if !w.byLog.allow(c.Origin) {
-		return nil, tooMany("the log %s asks too often", c.Origin)
-	}
 	select {
 	case l.turn <- struct{}{}:
 		defer func() { <-l.turn }()
@@ -152,8 +149,14 @@ func (w *Witness) add(ctx context.Context, l *watched, request *tlog.AddCheckpoi
 	if err := w.extends(ctx, last, request, c); err != nil {
 		return nil, err
 	}
+	again := last.Time > 0 && c.Size == last.Size
+	// Only the log can ask for something new. Its old notes are public, and whoever
+	// repeats them must not use up what is its own.
+	if !again && !w.byLog.allow(c.Origin) {
+		return nil, tooMany("the log %s asks too often", c.Origin)
+	}
 	// What was cosigned before was audited then, and says nothing new of the time.
-	if again := last.Time > 0 && c.Size == last.Size; l.Auditor != nil && !again {
+	if l.Auditor != nil && !again {
 		if err := w.audit(ctx, l, request.Note, c); err != nil {
 			return nil, err
 		}
@@ -162,13 +165,15 @@ func (w *Witness) add(ctx context.Context, l *watched, request *tlog.AddCheckpoi
 	if err != nil {
 		return nil, err
 	}
-	next := Latest{Size: c.Size, Root: c.Root, Time: at, Note: bare(l.Key, request.Note)}
-	// From here on it must not matter whether the client is still there.
-	if err := w.memory.Advance(context.WithoutCancel(ctx), c.Origin, last, next); err != nil {
-		if protocol.KindOf(err) == protocol.KindConflict {
-			return nil, later("%v", err)
+	if !again || at != last.Time { // else nothing is new, and repeating it costs no write
+		next := Latest{Size: c.Size, Root: c.Root, Time: at, Note: bare(l.Key, request.Note)}
+		// From here on it must not matter whether the client is still there.
+		if err := w.memory.Advance(context.WithoutCancel(ctx), c.Origin, last, next); err != nil {
+			if protocol.KindOf(err) == protocol.KindConflict {
+				return nil, later("%v", err)
+			}
+			return nil, err
 		}
-		return nil, err
 	}
 	var lines []byte
 	for _, s := range l.Secrets {
