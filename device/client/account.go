@@ -22,6 +22,21 @@ import (
 // maxListJSON bounds the answers that carry many parts.
 const maxListJSON = 48 << 20
 
+// maxLedger bounds the bytes of a ledger with its objects, which are in memory
+// before any of them can be verified: many times what an account comes to.
+const maxLedger = 256 << 20
+
+// sizeOf returns the bytes of a page.
+func sizeOf(page *api.LedgerPage) int {
+	size := 0
+	for _, part := range [][][]byte{page.Entries, page.Objects} {
+		for _, one := range part {
+			size += len(one)
+		}
+	}
+	return size
+}
+
 // Info asks what the server says about itself; all of it is a claim.
 func (c *Client) Info(ctx context.Context) (*api.Server, error) {
 	info := new(api.Server)
@@ -96,7 +111,7 @@ func (a *account) Ledger(ctx context.Context, from uint64) (entries []*ledger.En
 	if err != nil {
 		return nil, nil, err
 	}
-	said, asked := (*statement.Statement)(nil), q
+	said, asked, size := (*statement.Statement)(nil), q, 0
 	for more := true; more; asked = nil {
 		var page api.LedgerPage
 		at := from + uint64(len(entries))
@@ -119,8 +134,8 @@ func (a *account) Ledger(ctx context.Context, from uint64) (entries []*ledger.En
 			return nil, nil, err
 		}
 		entries, objects, more = append(entries, got...), append(objects, page.Objects...), page.More
-		if len(entries) > ledger.MaxEntries {
-			return nil, nil, unexpected("a ledger of more than %d entries", ledger.MaxEntries)
+		if size += sizeOf(&page); len(entries) > ledger.MaxEntries || size > a.c.most {
+			return nil, nil, unexpected("a ledger of more than %d entries or %d bytes", ledger.MaxEntries, a.c.most)
 		}
 	}
 	return entries, objects, reaches(entries, from, said)

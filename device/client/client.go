@@ -47,6 +47,7 @@ type Client struct {
 	up, down *rate.Limiter // nil: no bound
 	stall    time.Duration
 	least    int64   // bytes that must move within a stall
+	most     int     // bytes of a ledger
 	signer   *Signer // whose statements are demanded; nil: none are
 
 	reached   atomic.Bool // whether the server ever answered
@@ -65,7 +66,7 @@ func Dial(server Server, o Options) (*Client, error) {
 	}
 	c := &Client{
 		server: server, name: api.ServerName(server.Host, server.Pin), stall: o.Stall,
-		up: newLimiter(o.Upload), down: newLimiter(o.Download), least: leastBytes,
+		up: newLimiter(o.Upload), down: newLimiter(o.Download), least: leastBytes, most: maxLedger,
 		http: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse // a server that sends us elsewhere is not obeyed
 		}},

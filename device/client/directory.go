@@ -109,6 +109,7 @@ func inWorld(world protocol.Hash, ask func(protocol.Hash) error) error {
 // verified.
 func (a *account) ContactLedger(ctx context.Context, name string, from uint64) ([]*ledger.Entry, error) {
 	var entries []*ledger.Entry
+	size := 0
 	for more := true; more; {
 		var page api.LedgerPage
 		at := from + uint64(len(entries))
@@ -127,8 +128,8 @@ func (a *account) ContactLedger(ctx context.Context, name string, from uint64) (
 			return nil, err
 		}
 		entries, more = append(entries, got...), page.More
-		if len(entries) > ledger.MaxEntries {
-			return nil, unexpected("a ledger of more than %d entries", ledger.MaxEntries)
+		if size += sizeOf(&page); len(entries) > ledger.MaxEntries || size > a.c.most {
+			return nil, unexpected("a ledger of more than %d entries or %d bytes", ledger.MaxEntries, a.c.most)
 		}
 	}
 	return entries, nil

@@ -122,3 +122,24 @@ func TestAnchorsAfterAFarClock(t *testing.T) {
 	w.p.Publish()
 	wantKind(t, "two days", d.anchored(3), protocol.KindTooOld, "")
 }
+
+// TestAlarmsOfTwoContacts: an alarm about one name is not the one about another, of
+// which the user took note, though both were proved by one checkpoint.
+func TestAlarmsOfTwoContacts(t *testing.T) {
+	w := newWorld(t)
+	d := w.open("anna")
+	old := &directory.Shown{Note: []byte("one note")}
+	var numbers []uint64
+	for _, index := range []protocol.Hash{{1}, {2}, {1}} {
+		err := d.Judge(&directory.Alarm{Kind: directory.AlarmIdentity, Text: "it is not who it was", Old: old, New: &directory.Shown{Index: index}})
+		h := HeldBy(err)
+		if h == nil {
+			t.Fatalf("no alarm: %v", err)
+		}
+		must(t, d.kept.NoteAlarm(h.Alarm.Number, 5))
+		numbers = append(numbers, h.Alarm.Number)
+	}
+	if numbers[0] == numbers[1] || numbers[0] != numbers[2] {
+		t.Errorf("alarms %d", numbers)
+	}
+}
