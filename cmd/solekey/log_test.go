@@ -37,6 +37,7 @@ func (m *machine) logSummary(code int) map[string]any {
 // TestAlarmHoldsWrites: while an alarm stands what writes ends with 20, what reads
 // goes on, and only the user's own act ends it.
 func TestAlarmHoldsWrites(t *testing.T) {
+	t.Parallel()
 	_, desk := opened(t)
 	desk.exits(0, "backup", desk.path("password"))
 	alarm, err := desk.kept().RaiseAlarm(&state.Alarm{Time: 5, Kind: "fork", Text: "the server showed two logs"}, []byte("proof"))
@@ -92,6 +93,7 @@ func witnessLine(t *testing.T, name string) string {
 // TestQuorumIsALocalAct: a stricter quorum is demanded at once, by this device
 // alone; further devices still join with what the server hands out.
 func TestQuorumIsALocalAct(t *testing.T) {
+	t.Parallel()
 	w, desk := opened(t)
 	desk.exits(0, "backup", desk.path("password"))
 	link := desk.link()
@@ -132,6 +134,7 @@ func TestQuorumIsALocalAct(t *testing.T) {
 
 // TestLogWarnings: each warning says what happened, and what to do.
 func TestLogWarnings(t *testing.T) {
+	t.Parallel()
 	_, desk := opened(t)
 	desk.exits(0, "status")
 	d, err := desk.kept().Device()
@@ -172,6 +175,7 @@ func TestLogWarnings(t *testing.T) {
 
 // TestDemandedWitnesses: what a policy does not demand is named, and what that costs.
 func TestDemandedWitnesses(t *testing.T) {
+	t.Parallel()
 	_, desk := opened(t)
 	plain, audit := witnessLine(t, "w.example"), witnessLine(t, "a.example/audit")
 	own := witnessLine(t, "own.example") + " https://cloud.example:8445"
