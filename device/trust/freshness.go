@@ -260,11 +260,25 @@ func (t *Trust) allOf(ctx context.Context, m Member, from *keyring.Anchorage, fi
 // view of the vaults holds them.
 const noteAnchored = "anchored-heads"
 
+// rememberAnchored adds heads to those that are remembered. A later look, in which
+// the server keeps something back, takes nothing away.
 func (t *Trust) rememberAnchored(heads []AnchoredHead) error {
 	if len(heads) == 0 {
 		return nil
 	}
-	return keepAnchored(t.o.State, heads)
+	known, err := Anchored(t.o.State)
+	if err != nil {
+		return err
+	}
+	for _, h := range heads {
+		same := func(k AnchoredHead) bool { return k.Vault == h.Vault && k.Writer == h.Writer && k.Epoch == h.Epoch }
+		if at := slices.IndexFunc(known, same); at < 0 {
+			known = append(known, h)
+		} else if known[at].Seq < h.Seq {
+			known[at] = h
+		}
+	}
+	return keepAnchored(t.o.State, known)
 }
 
 func keepAnchored(s *state.State, heads []AnchoredHead) error {
