@@ -13,6 +13,7 @@ import (
 	"github.com/solekey/solekey/device/state"
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/directory"
+	"github.com/solekey/solekey/protocol/statement"
 )
 
 // Held is the error for everything that an alarm does not let through. Its kind is
@@ -100,7 +101,19 @@ func (t *Trust) alarmed(err error) error {
 		return t.raise(r)
 	}
 	if c := client.ContradictionOf(err); c != nil {
-		return t.raise(raised{kind: "statements", text: c.Why, same: c.Old.Bytes(), evidence: t.contradiction(c)})
+		return t.raise(raised{kind: "statements", text: c.Why + means(c), same: c.Old.Bytes(), evidence: t.contradiction(c)})
 	}
 	return err
+}
+
+// means says in a word what two statements amount to.
+func means(c *client.Contradiction) string {
+	a, b := c.Old.Statement(), c.New.Statement()
+	switch {
+	case a.Kind == statement.KindReceipt:
+		return ""
+	case b.Seq < a.Seq || b.Generation < a.Generation:
+		return ": it shows an older state than before (a rollback)"
+	}
+	return ": it shows two pasts (a fork)"
 }
