@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/solekey/solekey/device/client"
 	"github.com/solekey/solekey/device/keyring"
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/api"
@@ -240,7 +239,7 @@ func (p *approving) add(ctx context.Context, confirmation []byte) error {
 	switch {
 	case err == nil:
 		return p.tellApproved(ctx, told)
-	case client.RefusalOf(err) != nil, errors.Is(err, errNotSent):
+	case refused(err), errors.Is(err, errNotSent):
 		return errors.Join(p.deny(ctx, err), p.noteApproval(nil))
 	}
 	return protocol.Wrap(protocol.KindOf(err), err, "whether the device was added is not known; `solekey device approve` run again goes on")

@@ -8,7 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/solekey/solekey/device/client"
 	"github.com/solekey/solekey/device/state"
+	"github.com/solekey/solekey/protocol"
 )
 
 // TestAlarmInAJoin: an alarm that is raised in a join is not undone with it. Its
@@ -40,5 +42,22 @@ func TestAlarmInAJoin(t *testing.T) {
 	m.exits(0, "join", "--discard")
 	if got, err := os.ReadFile(m.path("state/alarms.past-1/0001.evidence")); string(got) != "proof" {
 		t.Errorf("after it was given up: %q, %v", got, err)
+	}
+}
+
+// TestRefused: nothing is undone by an answer that does not say that nothing was
+// done: keys that the server may know of already are not thrown away.
+func TestRefused(t *testing.T) {
+	answer := &client.Refusal{Status: 502}
+	for kind, want := range map[protocol.Kind]bool{
+		protocol.KindDenied: true, protocol.KindExists: true, protocol.KindConflict: true, protocol.KindQuota: true,
+		protocol.KindUnreachable: false, protocol.KindBusy: false, protocol.KindTooMany: false, protocol.KindInternal: false,
+	} {
+		if refused(protocol.Wrap(kind, answer, "the server refused")) != want {
+			t.Errorf("%s: want %t", kind, want)
+		}
+		if refused(protocol.Errorf(kind, "no answer")) {
+			t.Errorf("%s, without an answer, is a refusal", kind)
+		}
 	}
 }

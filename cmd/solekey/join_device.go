@@ -123,7 +123,7 @@ func (e *enrolling) reveal(ctx context.Context, challenge []byte) error {
 		return e.undo(err)
 	}
 	if err := e.newcomer.Reveal(ctx, e.id, reveal); err != nil {
-		if client.RefusalOf(err) != nil {
+		if refused(err) {
 			return e.undo(err)
 		}
 		return err

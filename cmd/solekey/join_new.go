@@ -185,7 +185,7 @@ func (j *joining) openAccount(ctx context.Context, request *api.CreateAccount) e
 	}
 	receipt, err := c.CreateAccount(ctx, request, promised(request))
 	if err != nil {
-		if client.RefusalOf(err) != nil && protocol.KindOf(err) != protocol.KindTooMany {
+		if refused(err) {
 			return j.undo(protocol.Wrap(protocol.KindOf(err), err, "no account was opened, and the join was undone"))
 		}
 		return protocol.Wrap(protocol.KindOf(err), err, "whether the account was opened is not known; `solekey join` run again goes on")

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 
+	"github.com/solekey/solekey/device/client"
 	"github.com/solekey/solekey/device/state"
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/api"
@@ -61,6 +62,17 @@ func (j *joining) note(p *pendingJoin) error {
 		return err
 	}
 	return j.kept.SetNote(noteJoin, data)
+}
+
+// refused reports whether the server answered that it did not do what it was asked.
+// A server, or what stands before it, that fails says nothing of the kind: it may
+// have done it.
+func refused(err error) bool {
+	switch protocol.KindOf(err) {
+	case protocol.KindTooMany, protocol.KindUnreachable, protocol.KindBusy, protocol.KindInternal:
+		return false
+	}
+	return client.RefusalOf(err) != nil
 }
 
 // undo forgets a join of which nothing stands at the provider. While an alarm stands

@@ -133,7 +133,7 @@ func (j *joining) addSelf(ctx context.Context, e *editor, self *keys.MemberSecre
 	switch {
 	case err == nil:
 		return nil
-	case client.RefusalOf(err) != nil, protocol.KindOf(err) == protocol.KindUntrusted:
+	case refused(err), protocol.KindOf(err) == protocol.KindUntrusted:
 		return j.undo(err)
 	}
 	return protocol.Wrap(protocol.KindOf(err), err, "whether this device was added is not known; `solekey join` run again with the kit goes on")
