@@ -6,21 +6,55 @@ package records
 import (
 	"context"
 	"database/sql"
+	"sync"
+	"time"
 
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/blob"
 	"github.com/solekey/solekey/provider/sequencer"
 )
 
-// volumes says how many entries a volume is made of, or how many batches, and how
-// many bytes of entries it may have.
+// volumes says how many entries a volume is made of, or how many batches, how
+// many bytes of entries it may have, and how long its batches stay beside it.
 type volumes struct {
 	entries uint64
 	batches int
 	bytes   int
+	keep    time.Duration
 }
 
-func defaultVolumes() volumes { return volumes{entries: 4096, batches: 1024, bytes: 4 << 20} }
+func defaultVolumes() volumes {
+	return volumes{entries: 4096, batches: 1024, bytes: 4 << 20, keep: time.Hour}
+}
+
+// joined are batches that a volume stands for, and since when. They are deleted
+// later: who copies the blobs meanwhile may have passed where the volume is now.
+type joined struct {
+	mu   sync.Mutex // guards what follows
+	list []placedBatch
+	at   []time.Time
+}
+
+func (j *joined) add(list []placedBatch) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, b := range list {
+		j.list, j.at = append(j.list, b), append(j.at, time.Now())
+	}
+}
+
+// take returns the batches that were joined so long ago.
+func (j *joined) take(ago time.Duration) []placedBatch {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	n := 0
+	for n < len(j.at) && time.Since(j.at[n]) >= ago {
+		n++
+	}
+	old := j.list[:n:n]
+	j.list, j.at = j.list[n:], j.at[n:]
+	return old
+}
 
 // placedBatch is where the blob of a batch is.
 type placedBatch struct {
@@ -30,9 +64,12 @@ type placedBatch struct {
 
 // JoinBatches lets one volume take the place of the oldest batches; see
 // sequencer.TileStore. The volume is durable before the rows name it, and the
-// batches go after: what a crash leaves of either says nothing new, and
+// batches go an hour after: what a crash leaves of either says nothing new, and
 // Reconcile takes it away.
 func (s *Store) JoinBatches(ctx context.Context) (bool, error) {
+	if err := s.deleteBatches(ctx, s.joined.take(s.volumes.keep)); err != nil {
+		return false, err
+	}
 	list, err := s.singleBatches(ctx)
 	if err != nil || len(list) == 0 {
 		return false, err
@@ -54,7 +91,8 @@ func (s *Store) JoinBatches(ctx context.Context) (bool, error) {
 	if err := s.transact(ctx, func(tx *sql.Tx) error { return replaceBatches(ctx, tx, list, ref) }); err != nil {
 		return false, err
 	}
-	return true, s.deleteBatches(ctx, list)
+	s.joined.add(list)
+	return true, s.deleteBatches(ctx, s.joined.take(s.volumes.keep))
 }
 
 func (s *Store) deleteBatches(ctx context.Context, list []placedBatch) error {

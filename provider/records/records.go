@@ -47,6 +47,7 @@ type Store struct {
 
 	group   *group
 	volumes volumes
+	joined  joined
 
 	// packs keep puts and deletes of one pack apart, by a byte of its name.
 	packs [64]sync.Mutex
