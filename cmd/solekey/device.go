@@ -40,7 +40,7 @@ func (a *app) withSession(do func(*session) error) error {
 		return err
 	}
 	defer s.close()
-	return do(s)
+	return s.judged(do(s))
 }
 
 func newDeviceLink(a *app) *cobra.Command {

@@ -126,6 +126,7 @@ func (b *believer) contact(ctx context.Context, text string) (*contact, error) {
 	if m, known := met[name]; known {
 		c.met = &m
 	}
+	c.noticed(b.a)
 	return c, nil
 }
 
@@ -154,10 +155,22 @@ func (c *contact) object() map[string]any {
 		"message_type": "summary", "name": c.name, "account": c.standing.Account(), "code": c.code.String(), "full": c.code.Full(),
 		"version": c.standing.Pin().Version, "verified": c.met != nil,
 	}
+	if n, is := c.standing.Notice(); is {
+		m["notice_time"] = n.Time.String()
+	}
 	if c.met != nil {
 		m["verified_time"] = c.met.Time.String()
 	}
 	return m
+}
+
+// noticed says that somebody else wants the contact's name. The contact's own
+// devices are told, too; here it is in time for the two to talk.
+func (c *contact) noticed(a *app) {
+	if n, is := c.standing.Notice(); is {
+		a.warn("on %s somebody asked the provider to give the name %s to another identity; it can happen 30 days after. Until then it is who it was. "+
+			"Ask %s, not through this server, whether that is known; any change of that account answers it", moment(n.Time), c.name, c.name)
+	}
 }
 
 // show shows the code to people.

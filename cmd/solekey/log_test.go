@@ -4,15 +4,21 @@
 package main
 
 import (
+	"bytes"
+	"io"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/solekey/solekey/device/keyring"
 	"github.com/solekey/solekey/device/state"
 	"github.com/solekey/solekey/device/trust"
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/directory"
+	"github.com/solekey/solekey/protocol/directory/directorytest"
+	"github.com/solekey/solekey/protocol/keys"
+	"github.com/solekey/solekey/protocol/ledger"
 	"github.com/solekey/solekey/protocol/tlog"
 	"github.com/solekey/solekey/test/world"
 )
@@ -219,5 +225,61 @@ func TestDemandedWitnesses(t *testing.T) {
 		if sameHost(address, "cloud.example:8443") != same {
 			t.Errorf("%q is at the server: %v", address, !same)
 		}
+	}
+}
+
+// TestContactsNotice: that somebody else wants a contact's name is said while the two
+// can still talk about it.
+func TestContactsNotice(t *testing.T) {
+	p := directorytest.New(t)
+	state := genesisOf(t)
+	p.Move("bert", state)
+	p.Publish()
+	leaf, _ := p.Leaf("bert")
+	leaf.Notice = &directory.PendingNotice{Position: 2, Time: p.Now()}
+	p.SetLeaf("bert", &leaf)
+	p.Publish()
+	_, found, err := p.World.Look(nil, "bert", p.Lookup("bert", 0, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	standing, err := found.Standing(nil, state, p.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out, errs bytes.Buffer
+	c := &contact{name: "bert", standing: standing}
+	c.noticed(&app{streams: &streams{Out: &out, Err: &errs}})
+	if !strings.Contains(errs.String(), "another identity") || c.object()["notice_time"] == nil {
+		t.Errorf("says %q, %v", &errs, c.object())
+	}
+}
+
+// genesisOf returns the ledger of an account that was just opened.
+func genesisOf(t *testing.T) *ledger.State {
+	t.Helper()
+	d, err := keyring.Create(keys.GenerateMemberSecrets(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d.Batch().State
+}
+
+// TestAccusationsBecomeAlarms: whatever command comes by a proof of a lie remembers it.
+func TestAccusationsBecomeAlarms(t *testing.T) {
+	t.Parallel()
+	_, desk := opened(t)
+	desk.exits(0, "status")
+	a := &app{streams: &streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard}}
+	a.flags.stateDir, a.flags.cacheDir, a.flags.keyFile = desk.path("state"), desk.path("cache"), desk.path("key")
+	a.flags.passwordFile = desk.path("password")
+	err := a.withSession(func(*session) error {
+		return protocol.Wrap(protocol.KindUntrusted, &directory.Alarm{Kind: directory.AlarmRollback, Text: "an older log"}, "list")
+	})
+	if h := trust.HeldBy(err); h == nil || h.Alarm.Kind != "rollback" {
+		t.Fatalf("no alarm: %v", err)
+	}
+	if got := desk.exits(exitUntrusted, "log", "alarms"); !strings.Contains(got.out, "an older log") {
+		t.Errorf("not remembered: %s", got.out)
 	}
 }

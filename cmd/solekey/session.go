@@ -10,6 +10,7 @@ import (
 	"github.com/solekey/solekey/device/backup"
 	"github.com/solekey/solekey/device/client"
 	"github.com/solekey/solekey/device/state"
+	"github.com/solekey/solekey/device/trust"
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/api"
 )
@@ -115,8 +116,21 @@ func (a *app) withVault(ctx context.Context, alone bool, do func(*session, *back
 	defer s.close()
 	v, err := s.vault(ctx, !alone)
 	if err != nil {
-		return err
+		return s.judged(err)
 	}
 	defer v.Close()
-	return do(s, v)
+	return s.judged(do(s, v))
+}
+
+// judged turns an error that accuses the provider, wherever in a command it came
+// up, into an alarm that is remembered with its evidence; any other stays as it is.
+func (s *session) judged(err error) error {
+	if err == nil || trust.HeldBy(err) != nil {
+		return err
+	}
+	t, failed := s.a.beliefs(s.state, s.member, s.device.Member)
+	if failed != nil {
+		return err
+	}
+	return t.Judge(err)
 }

@@ -263,6 +263,10 @@ func (v *Vault) namerFits(signer, namer protocol.MemberID) bool {
 // openPackIndex opens the sealed index at the end of a pack.
 func (v *Vault) openPackIndex(ctx context.Context, st *snapshot.PackStatement, head, tail []byte) (*tree.PackIndex, error) {
 	h, err := seal.ParsePackHeader(head)
+	if protocol.KindOf(err) == protocol.KindUnsupported {
+		// Nothing vouches for this byte yet: one that was changed must not keep all other packs from being read.
+		return nil, protocol.Errorf(protocol.KindUntrusted, "%v, or a newer program made it: then update", err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -62,6 +62,7 @@ func TestRestoreDamaged(t *testing.T) {
 		"cut":     func(pack []byte) []byte { return pack[:len(pack)/2] },
 		"zeroed":  func(pack []byte) []byte { clear(pack[len(pack)/4 : len(pack)/2]); return pack },
 		"swapped": func(pack []byte) []byte { return noise(9, len(pack)) },
+		"version": func(pack []byte) []byte { pack[7]++; return pack },
 	} {
 		t.Run(name, func(t *testing.T) {
 			for id, pack := range w.copyOfPacks() {
