@@ -44,8 +44,7 @@ func (a *app) memory() (*state.State, error) {
 }
 
 func (a *app) listAlarms() error {
-	// Also where a join is not finished: an alarm may be what it waits for.
-	kept, err := state.OpenReader(a.flags.stateDir, a.flags.cacheDir)
+	kept, err := a.memory()
 	if err != nil {
 		return err
 	}
@@ -102,8 +101,7 @@ func (a *app) noteAlarm(text string) error {
 	if err != nil {
 		return protocol.Errorf(protocol.KindUsage, "usage: %q is no number of an alarm; solekey log alarms lists them", text)
 	}
-	// Also where a join is not finished: an alarm may be what it waits for.
-	kept, err := state.OpenReader(a.flags.stateDir, a.flags.cacheDir)
+	kept, err := a.memory()
 	if err != nil {
 		return err
 	}

@@ -42,10 +42,10 @@ func TestAnchorsSteered(t *testing.T) {
 			from := d.anchorages()[0]
 			w.leave = func(a *directory.Anchor) (bool, error) { return !c.of(from, a), c.claim }
 			var failed error
-			for hour := range uint64(60) {
-				w.p.Pass(time.Hour)
+			for step := range uint64(15) {
+				w.p.Pass(4 * time.Hour)
 				w.p.Publish()
-				if failed = d.anchored(2 + hour); failed != nil {
+				if failed = d.anchored(2 + step); failed != nil {
 					break
 				}
 			}
@@ -92,12 +92,12 @@ func TestAnchorsAfterALostOne(t *testing.T) {
 	d.synced()
 	must(t, d.anchored(1))
 	w.p.Drop()
-	for hour := range uint64(60) {
-		w.p.Pass(time.Hour)
+	for step := range uint64(20) {
+		w.p.Pass(3 * time.Hour)
 		w.p.Publish()
-		must(t, d.anchored(2+hour))
+		must(t, d.anchored(2+step))
 	}
-	d.newcomer().wantFresh("hours later", 60, "2026-11-23")
+	d.newcomer().wantFresh("days later", 20, "2026-11-23")
 }
 
 // TestAnchorsAfterAFarClock: a clock that once was years ahead puts neither the next
