@@ -217,7 +217,7 @@ func (t *Trust) settleHeld(l *looked, why error) (*Outcome, error) {
 	if l.pin == nil {
 		return nil, why
 	}
-	standing, err := directory.Hold(l.pin, l.state)
+	standing, err := t.hold(l)
 	if err != nil {
 		return nil, err
 	}
@@ -228,6 +228,25 @@ func (t *Trust) settleHeld(l *looked, why error) (*Outcome, error) {
 	out.AsOf = l.pinned()
 	t.o.Warn(protocol.Errorf(protocol.KindWaiting, "%s", out.Text))
 	return out, nil
+}
+
+// hold returns the standing under the pin. Keys that this very device put into the
+// ledger since count, as they do where all is proven.
+func (t *Trust) hold(l *looked) (*directory.Standing, error) {
+	if l.state.Holds(l.pin.Ledger) {
+		before, added, err := t.until(l, l.pin.Ledger)
+		if err != nil {
+			return nil, err
+		}
+		standing, err := directory.Hold(l.pin, before)
+		if err != nil {
+			return nil, err
+		}
+		if own, err := standing.Extend(t.o.Self, added); err == nil {
+			return own, nil
+		}
+	}
+	return directory.Hold(l.pin, l.state)
 }
 
 // pinned returns as of when the ledger was proven the newest last.

@@ -259,6 +259,28 @@ func TestWitnessOutage(t *testing.T) {
 	}
 }
 
+// TestOwnKeyInAnOutage: a device that renewed a vault's key itself goes on under it.
+func TestOwnKeyInAnOutage(t *testing.T) {
+	w := newWorld(t)
+	d := w.open("anna")
+	d.synced()
+	w.p.Witnesses = nil
+	d.append(func(ring *keyring.Ring, draft *keyring.Draft) error {
+		v, err := ring.Vault(d.vault)
+		must(t, err)
+		return draft.RotateVault(v)
+	})
+	out := d.wantStatus("no quorum", StatusHeld)
+	to, err := out.Standing.Vault(d.vault)
+	must(t, err)
+	if to.Epoch() != 2 {
+		t.Errorf("epoch %d", to.Epoch())
+	}
+	if _, err := out.Standing.Member(d.self.ID()); err == nil {
+		t.Error("somebody is let in")
+	}
+}
+
 // TestDirectoryOutage: a server that answers and cannot show its directory is held
 // as one without witnesses; one that is not reached is not reached.
 func TestDirectoryOutage(t *testing.T) {
