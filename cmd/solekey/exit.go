@@ -55,11 +55,11 @@ var exitWords = map[int]string{
 	exitNotFound:    "there is no such account, vault, device or snapshot",
 	exitBusy:        "another solekey is at work on this device",
 	exitWrongSecret: "wrong password, key or code",
-	exitUntrusted:   "a proof or signature did not hold; nothing was used",
+	exitUntrusted:   "a proof or signature did not hold, or an alarm stands; nothing was used",
 	exitQuota:       "the quota is used up",
 	exitUnreachable: "the server could not be reached",
 	exitRemoved:     "this device was removed from the account",
 	exitWaiting:     "waits for approval",
-	exitTooOld:      "the last good backup is older than asked",
+	exitTooOld:      "the last good backup, or a proof of what is newest, is older than it may be",
 	exitInterrupted: "interrupted",
 }
