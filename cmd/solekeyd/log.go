@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/solekey/solekey/protocol"
+	"github.com/solekey/solekey/protocol/statement"
 	"github.com/solekey/solekey/provider/sequencer"
 	"github.com/solekey/solekey/provider/statements"
 )
@@ -26,6 +27,14 @@ const floorName = "statements.time"
 type publicLog struct {
 	*sequencer.Service
 	signer *statements.Signer
+}
+
+// Sign signs what look finds, unless this is an older copy of the server.
+func (l *publicLog) Sign(ctx context.Context, after protocol.Time, look func(context.Context) (statement.Statement, error)) ([]byte, error) {
+	if err := l.MayState(ctx); err != nil {
+		return nil, err
+	}
+	return l.signer.Sign(ctx, after, look)
 }
 
 // openLog opens the log, after the database has caught up with the blobs.

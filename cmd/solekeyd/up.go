@@ -111,14 +111,14 @@ func (p *program) up(ctx context.Context, f upFlags) (err error) {
 		return err
 	}
 	people, err := s.accounts(accounts.Config{
-		Directory: public, Signer: public.signer, Server: s.serverName(host), Quota: quota, Clock: wallClock,
+		Directory: public, Signer: public, Server: s.serverName(host), Quota: quota, Clock: wallClock,
 	})
 	if err != nil {
 		return err
 	}
 	r := s.records
 	packs := vaults.New(vaults.Config{
-		Ledgers: people, Chains: r, Index: r, Packs: r, Signer: public.signer,
+		Ledgers: people, Chains: r, Index: r, Packs: r, Signer: public,
 		Retention: time.Duration(f.retention) * 24 * time.Hour, Clock: wallClock,
 	})
 	measured := server.NewMetrics(r.Totals, public.Status)

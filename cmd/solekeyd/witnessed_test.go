@@ -248,6 +248,10 @@ func TestRestoredOlderCopy(t *testing.T) {
 	if status, body := r.post(api.PathLedger(h.Account()), token, request); status == http.StatusOK {
 		t.Errorf("an append to an older copy: %s", body)
 	}
+	asked := api.PathLedger(h.Account()) + "?from=0&" + api.Question{Nonce: [16]byte{1}}.Query()
+	if status, body := r.do(http.MethodGet, asked, token, nil); status == http.StatusOK {
+		t.Errorf("an older copy states what is newest, against itself: %.100s", body)
+	}
 	if r := command("doctor", "--data", again); r.code != 20 || !strings.Contains(r.out, "older copy") {
 		t.Errorf("doctor: code %d: %s", r.code, r.out)
 	}

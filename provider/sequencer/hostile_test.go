@@ -164,3 +164,29 @@ func TestAnchorsAfterLongStop(t *testing.T) {
 		}
 	}
 }
+
+// TestMayState: nothing is stated before witnesses were asked, and nothing by an
+// older copy; a witness that is away hinders nobody.
+func TestMayState(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1, "quorum w0.example")
+	gone, cancel := stoppable()
+	cancel()
+	if err := w.MayState(gone); err == nil {
+		t.Error("stated before witnesses were asked")
+	}
+	w.witnesses[0].set(func(x *witness) { x.answer = down })
+	if _, err := w.Integrate(ctx); protocol.KindOf(err) != protocol.KindUnreachable {
+		t.Errorf("integrate: %v", err)
+	}
+	if err := w.MayState(ctx); err != nil {
+		t.Errorf("a witness is away: %v", err)
+	}
+	w.witnesses[0].set(func(x *witness) { x.answer = claims })
+	_, _ = w.Integrate(ctx)
+	w.wantKind("an older copy", w.MayState(ctx), protocol.KindInternal)
+	none := newWorld(t, 0, "quorum none")
+	if err := none.MayState(gone); err != nil {
+		t.Errorf("nobody to ask: %v", err)
+	}
+}

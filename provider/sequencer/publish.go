@@ -19,8 +19,10 @@ type crowd struct {
 	s         *Service
 	witnesses []*witness
 
-	proving sync.Mutex // held while what witnesses know is asked; guards proven
-	proven  bool       // enough witnesses said that they know no more of this log than it does
+	proving sync.Mutex    // held while what witnesses know is asked; guards proven
+	tried   chan struct{} // closed when they were asked for the first time
+	once    sync.Once
+	proven  bool // enough witnesses said that they know no more of this log than it does
 
 	offering sync.Mutex // held while a note is published, so that none with fewer lines comes after
 
@@ -32,7 +34,7 @@ type crowd struct {
 func newCrowd(s *Service) *crowd {
 	client := *s.Client // a witness is where the policy says
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	c := &crowd{s: s, heard: map[string]bool{}}
+	c := &crowd{s: s, heard: map[string]bool{}, tried: make(chan struct{})}
 	known := map[string]bool{}
 	for n, w := range s.worlds {
 		for _, p := range w.policy.Witnesses() {
@@ -72,7 +74,9 @@ func (c *crowd) prove(ctx context.Context) error {
 		return nil
 	}
 	if c.needed() {
-		if err := c.askAll(ctx); err != nil {
+		err := c.askAll(ctx)
+		c.once.Do(func() { close(c.tried) })
+		if err != nil {
 			return err
 		}
 	}

@@ -233,6 +233,25 @@ func (s *Service) Refusal(ctx context.Context) error {
 	return protocol.Errorf(protocol.KindUntrusted, "the public log must not go on: %s", reason)
 }
 
+// MayState returns an error where nothing may be stated of what is newest here,
+// because it is an older copy: who states it would contradict what it stated before.
+// After a start it waits until witnesses were asked. That they do not answer
+// hinders nobody.
+func (s *Service) MayState(ctx context.Context) error {
+	if s.crowd.needed() {
+		select {
+		case <-s.crowd.tried:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	reason, err := s.Store.Refusal(ctx)
+	if err == nil && reason != "" {
+		err = protocol.Errorf(protocol.KindInternal, "nothing is said of what is newest while the public log cannot go on: %s", reason)
+	}
+	return err
+}
+
 // refuse stops the log, in all processes, and says so.
 func (s *Service) refuse(ctx context.Context, format string, args ...any) error {
 	reason := fmt.Sprintf(format, args...)
