@@ -4,7 +4,10 @@
 package sequencer_test
 
 import (
+	"log/slog"
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -189,4 +192,40 @@ func TestMayState(t *testing.T) {
 	if err := none.MayState(ctx); err != nil {
 		t.Errorf("nobody to ask: %v", err)
 	}
+}
+
+// TestComplaintsAreFew: a witness that is away for long fills no disk with what is
+// said of it, and is not asked ever faster.
+func TestComplaintsAreFew(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1, "quorum w0.example")
+	var lines atomic.Int64
+	w.config = func(c *sequencer.Config) {
+		c.Interval, c.Logger = time.Millisecond, slog.New(slog.NewTextHandler(counting{&lines}, nil))
+	}
+	w.witnesses[0].set(func(x *witness) { x.answer = down })
+	w.restart()
+	running, stop := stoppable()
+	var run sync.WaitGroup
+	run.Go(func() { w.Run(running) })
+	asked := func() int {
+		w.witnesses[0].mu.Lock()
+		defer w.witnesses[0].mu.Unlock()
+		return w.witnesses[0].asked
+	}
+	for deadline := time.Now().Add(10 * time.Second); asked() < 6 && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	}
+	stop()
+	run.Wait()
+	if n := lines.Load(); asked() < 6 || n > 2 {
+		t.Errorf("asked %d times, said %d times that it does not answer", asked(), n)
+	}
+}
+
+// counting counts what is written.
+type counting struct{ lines *atomic.Int64 }
+
+func (c counting) Write(p []byte) (int, error) {
+	c.lines.Add(1)
+	return len(p), nil
 }

@@ -209,6 +209,7 @@ const retry = 5 * time.Second
 func (s *Service) publishing(ctx context.Context) {
 	wait := time.NewTimer(0)
 	defer wait.Stop()
+	var told complaint
 	for {
 		select {
 		case <-ctx.Done():
@@ -216,8 +217,11 @@ func (s *Service) publishing(ctx context.Context) {
 		case <-s.signal:
 		case <-wait.C:
 		}
-		if err := s.Publish(ctx); err != nil && ctx.Err() == nil {
-			s.Logger.Warn("the newest checkpoint is not published", "error", err)
+		switch err := s.Publish(ctx); {
+		case err == nil:
+			told = complaint{}
+		case ctx.Err() == nil && told.due():
+			s.Logger.Warn("the newest checkpoint is not published for every world", "error", err)
 		}
 		wait.Reset(retry)
 	}

@@ -141,22 +141,42 @@ func (s *Service) Run(ctx context.Context) {
 	var parts sync.WaitGroup
 	parts.Go(func() { s.publishing(ctx) })
 	parts.Go(func() { s.pruning(ctx) })
-	tick := time.NewTicker(max(s.Interval, time.Millisecond))
-	defer tick.Stop()
+	interval := max(s.Interval, time.Millisecond)
+	wait := interval
+	var told complaint
 	for ctx.Err() == nil {
 		more, err := s.Integrate(ctx)
-		if err != nil && ctx.Err() == nil {
+		switch {
+		case err == nil:
+			wait, told = interval, complaint{}
+		case ctx.Err() == nil && told.due():
 			s.Logger.Error("the public log does not go on", "error", err)
 		}
 		if more && err == nil {
 			continue
 		}
 		select {
-		case <-tick.C:
+		case <-time.After(wait):
 		case <-ctx.Done():
+		}
+		if err != nil {
+			wait = max(interval, min(2*wait, retry)) // whoever is asked again and again is asked more seldom
 		}
 	}
 	parts.Wait()
+}
+
+// complaint is something that is tried again and again, and said once a minute: a
+// witness can be away for days.
+type complaint struct{ at time.Time }
+
+// due reports whether it is to be said now.
+func (c *complaint) due() bool {
+	if time.Since(c.at) < time.Minute {
+		return false
+	}
+	c.at = time.Now()
+	return true
 }
 
 // pruning forgets tiles of the directory that no published root needs any more.
