@@ -129,6 +129,9 @@ type joining struct {
 	flags  *joinFlags
 	kept   *state.State
 	secret []byte // the password, once it was asked for
+	// withheld counts the proofs of snapshots in the log whose content the server
+	// keeps back.
+	withheld int
 }
 
 // once asks for the password with ask, the first time it is needed.
@@ -256,10 +259,21 @@ func (j *joining) welcome(d *state.Device) error {
 			"role": d.Role.String(), "server": d.Server, "log": w.Log().Origin(), "world": w.Hash(),
 			"witness_demanded": w.Policy().NeedsWitness(), "auditor_demanded": demandsAuditor(w.Policy()),
 		})
-		return nil
+		return j.newEnough()
 	}
 	a.say("This machine is now a device (%s) of account %s at %s.", d.Role, d.Name, d.Server)
 	a.say("It goes by the public log %s, cosigned by %s.", w.Log().Origin(), demandWords(w))
 	a.say("Back up with: solekey backup ~")
-	return nil
+	return j.newEnough()
+}
+
+// newEnough fails where the log proves that there is something newer than the server
+// lets this device check. The device is in the account all the same.
+func (j *joining) newEnough() error {
+	if j.withheld == 0 {
+		return nil
+	}
+	return protocol.Errorf(protocol.KindTooOld, "this device was added, and it is not proven that it is shown the newest snapshots: the public log holds %s of them whose content the "+
+		"server keeps back. It may have lost it, or hide something. Look whether the newest snapshot is the one that you expect (solekey snapshots) before you rely on it",
+		plural(j.withheld, "proof"))
 }

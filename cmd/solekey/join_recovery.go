@@ -100,6 +100,7 @@ func (j *joining) howNew(ctx context.Context, t *trust.Trust, out *trust.Outcome
 	if err != nil {
 		return err
 	}
+	j.withheld = fresh.Withheld
 	if j.app.flags.json {
 		j.emit(map[string]any{
 			"message_type": "status", "step": "proven", "newest": string(fresh.Newest), "as_of": fresh.AsOf.String(),
@@ -133,9 +134,11 @@ func (j *joining) addSelf(ctx context.Context, e *editor, self *keys.MemberSecre
 	switch {
 	case err == nil:
 		return nil
-	case refused(err), protocol.KindOf(err) == protocol.KindUntrusted:
+	case refused(err):
 		return j.undo(err)
 	}
+	// Also an answer that proves nothing may be one to an entry that was taken: the
+	// keys of this device are kept until the ledger says that it is not in it.
 	return protocol.Wrap(protocol.KindOf(err), err, "whether this device was added is not known; `solekey join` run again with the kit goes on")
 }
 

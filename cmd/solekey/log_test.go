@@ -283,3 +283,16 @@ func TestAccusationsBecomeAlarms(t *testing.T) {
 		t.Errorf("not remembered: %s", got.out)
 	}
 }
+
+// TestWithheldProofsFail: a device that comes back says with its exit code that the
+// newest may be hidden from it.
+func TestWithheldProofsFail(t *testing.T) {
+	j := &joining{app: &app{streams: &streams{}}}
+	if err := j.newEnough(); err != nil {
+		t.Error(err)
+	}
+	j.withheld = 2
+	if err := j.newEnough(); protocol.KindOf(err) != protocol.KindTooOld || !strings.Contains(err.Error(), "2 proofs") {
+		t.Errorf("ends with %v", err)
+	}
+}
