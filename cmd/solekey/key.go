@@ -59,8 +59,8 @@ func newKeyVerify(a *app) *cobra.Command {
 			"when you meet, or by voice: not through this server. Once compared the contact is marked; if the\n" +
 			"name leads to another identity later, that is an alarm.\n\n" +
 			"With --code it compares with the code that the other side read out or that a QR code holds.\n" +
-			"With --new-identity it forgets who the name was, because the person told you of a new account,\n" +
-			"and compares with the new one.\n\n" +
+			"With --new-identity, because the person told you of a new account, it compares with that one. Who\n" +
+			"the name was is forgotten only once the codes were found to be the same.\n\n" +
 			"Exit code 12: it is another code. Then somebody may stand between the two of you.",
 		Example: "  solekey key verify bert\n  solekey key verify bert --code 7QK2-M40X-R9TD-55HA-0ZCW-E3PV\n" +
 			"  solekey key verify bert --new-identity",
@@ -110,11 +110,16 @@ type contact struct {
 
 // contact looks a name up and proves it.
 func (b *believer) contact(ctx context.Context, text string) (*contact, error) {
+	return b.someone(ctx, text, b.trust.Contact)
+}
+
+// someone looks a name up in one way or the other.
+func (b *believer) someone(ctx context.Context, text string, look func(context.Context, trust.Member, string) (*directory.Standing, error)) (*contact, error) {
 	name, err := api.CanonicalName(text)
 	if err != nil {
 		return nil, err
 	}
-	standing, err := b.trust.Contact(ctx, b.member, name)
+	standing, err := look(ctx, b.member, name)
 	if err != nil {
 		return nil, err
 	}
@@ -186,12 +191,11 @@ func (a *app) verifyKey(ctx context.Context, f *verifyFlags, name string) error 
 		return protocol.Errorf(protocol.KindUsage, "there is nobody to ask whether the codes are the same: give the other side's with --code")
 	}
 	return a.withBeliefs(func(b *believer) error {
+		look := b.trust.Contact
 		if f.newIdentity {
-			if err := b.newIdentity(name); err != nil {
-				return err
-			}
+			look = b.trust.Candidate
 		}
-		c, err := b.contact(ctx, name)
+		c, err := b.someone(ctx, name, look)
 		if err != nil {
 			return err
 		}
@@ -208,7 +212,12 @@ func (a *app) verifyKey(ctx context.Context, f *verifyFlags, name string) error 
 			return otherCode(c.name)
 		}
 		met := trust.Met{Name: c.name, Account: c.standing.Account(), Time: a.now()}
-		if err := trust.Meet(b.state, met); err != nil {
+		if f.newIdentity {
+			err = b.trust.NewIdentity(c.standing, met)
+		} else {
+			err = trust.Meet(b.state, met)
+		}
+		if err != nil {
 			return err
 		}
 		c.met = &met
@@ -219,15 +228,6 @@ func (a *app) verifyKey(ctx context.Context, f *verifyFlags, name string) error 
 		a.say("%s is marked as compared. Should the name ever lead to somebody else, this device will not go along.", c.name)
 		return nil
 	})
-}
-
-// newIdentity forgets who a name was.
-func (b *believer) newIdentity(text string) error {
-	name, err := api.CanonicalName(text)
-	if err != nil {
-		return err
-	}
-	return b.trust.NewIdentity(name)
 }
 
 // otherCode says what another code means.

@@ -86,20 +86,27 @@ func (s *State) AdvancePin(old, to *directory.Pin) error {
 	})
 }
 
-// ForgetName forgets what is remembered of a contact, which the user has found to be
-// somebody new: it is learned anew afterwards. It is for an act of the user at this
-// device, never for anything that a server says, and never for the own name.
-func (s *State) ForgetName(name string) error {
+// ReplacePin puts the pin of a contact in the place of what is remembered of the
+// name, durably before it returns: the user has found the contact to be somebody new.
+// It is for an act of the user at this device, never for anything that a server says,
+// and never for the own name. A pin of the same identity does not go back.
+func (s *State) ReplacePin(to *directory.Pin) error {
 	return s.update(func() error {
 		d, err := s.Device()
 		if err != nil {
 			return err
 		}
-		if d.Name == name {
-			return protocol.Errorf(protocol.KindUsage, "%q is the name of this account: what its devices know of it is not forgotten", name)
+		if d.Name == to.Name {
+			return protocol.Errorf(protocol.KindUsage, "%q is the name of this account: what its devices know of it is not replaced", to.Name)
 		}
-		path := s.pinPath(name)
-		return osError(os.RemoveAll(path), "remove %s", path)
+		kept, err := s.Pin(to.Name)
+		if err != nil {
+			return err
+		}
+		if kept != nil && kept.Account == to.Account && (to.Version < kept.Version || to.Ledger.Seq < kept.Ledger.Seq) {
+			return protocol.Errorf(protocol.KindUntrusted, "what is remembered of the name %s does not go back from version %d to %d", to.Name, kept.Version, to.Version)
+		}
+		return writeDocument(s.pinPath(to.Name), "name", to)
 	})
 }
 

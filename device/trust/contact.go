@@ -19,6 +19,18 @@ import (
 // newest, the error is a *directory.Unproven, and nothing may be sealed to it. A
 // name that is another identity's now is an alarm, and stays one.
 func (t *Trust) Contact(ctx context.Context, m Member, name string) (*directory.Standing, error) {
+	return t.someone(ctx, m, name, false)
+}
+
+// Candidate is Contact for a name that, so the user was told, is a new identity of
+// the same person: it is proven as on a first look, and neither held against what is
+// remembered of the name nor remembered. NewIdentity does that, once the codes were
+// compared.
+func (t *Trust) Candidate(ctx context.Context, m Member, name string) (*directory.Standing, error) {
+	return t.someone(ctx, m, name, true)
+}
+
+func (t *Trust) someone(ctx context.Context, m Member, name string, anew bool) (*directory.Standing, error) {
 	if name == t.o.Name {
 		return nil, protocol.Errorf(protocol.KindUsage, "%q is the name of this very account", name)
 	}
@@ -26,7 +38,7 @@ func (t *Trust) Contact(ctx context.Context, m Member, name string) (*directory.
 		return nil, err
 	}
 	for range maxRaces {
-		standing, err := t.contact(ctx, m, name)
+		standing, err := t.contact(ctx, m, name, anew)
 		if protocol.KindOf(err) == protocol.KindConflict {
 			continue
 		}
@@ -38,8 +50,8 @@ func (t *Trust) Contact(ctx context.Context, m Member, name string) (*directory.
 	return nil, protocol.Errorf(protocol.KindBusy, "other commands on this device keep looking at the log; try again")
 }
 
-func (t *Trust) contact(ctx context.Context, m Member, name string) (*directory.Standing, error) {
-	l, err := t.lookUp(ctx, m, name)
+func (t *Trust) contact(ctx context.Context, m Member, name string, anew bool) (*directory.Standing, error) {
+	l, err := t.lookUp(ctx, m, name, anew)
 	if err != nil {
 		return nil, err
 	}
@@ -66,11 +78,16 @@ func (t *Trust) contact(ctx context.Context, m Member, name string) (*directory.
 	if err != nil {
 		return nil, err
 	}
-	if err := t.stillMet(name, standing.Account()); err != nil {
-		return nil, err
+	if !anew {
+		if err := t.stillMet(name, standing.Account()); err != nil {
+			return nil, err
+		}
 	}
 	if err := t.o.State.AdvanceView(l.old, l.view); err != nil {
 		return nil, err
+	}
+	if anew {
+		return standing, standing.Fresh()
 	}
 	if err := t.o.State.AdvancePin(l.pin, standing.Pin()); err != nil {
 		return nil, err
@@ -78,18 +95,21 @@ func (t *Trust) contact(ctx context.Context, m Member, name string) (*directory.
 	return standing, standing.Fresh()
 }
 
-// lookUp asks for a name and verifies the answer, without any ledger.
+// lookUp asks for a name and verifies the answer, without any ledger. Anew says that
+// what is remembered of the name is left aside.
 func (t *Trust) lookUp(ctx context.Context, source interface {
 	Lookup(ctx context.Context, q client.Question) (*directory.Answer, error)
-}, name string,
+}, name string, anew bool,
 ) (*looked, error) {
 	l := &looked{}
 	var err error
 	if l.old, err = t.o.State.View(); err != nil {
 		return nil, err
 	}
-	if l.pin, err = t.o.State.Pin(name); err != nil {
-		return nil, err
+	if !anew {
+		if l.pin, err = t.o.State.Pin(name); err != nil {
+			return nil, err
+		}
 	}
 	q := client.Question{World: t.world.Hash(), Name: name}
 	if l.old != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/solekey/solekey/device/state"
 	"github.com/solekey/solekey/protocol"
+	"github.com/solekey/solekey/protocol/directory"
 )
 
 // Met is a contact whose code was compared by a way that no server controls. It
@@ -57,22 +58,21 @@ func keepMet(s *state.State, met map[string]Met) error {
 	return s.SetNote(noteMet, data)
 }
 
-// NewIdentity forgets a contact, who has told the user that the name is another
-// account of theirs now: their code has to be compared anew. The alarm about it
-// must have been noted.
-func (t *Trust) NewIdentity(name string) error {
+// NewIdentity puts a candidate, whose code the user has compared, in the place of who
+// the name was. Until then nothing is forgotten; and where this is cut off between
+// its two steps the name goes on to be an alarm.
+func (t *Trust) NewIdentity(candidate *directory.Standing, m Met) error {
 	if err := t.Clear(); err != nil {
 		return err
 	}
-	if err := t.o.State.ForgetName(name); err != nil {
+	pin := candidate.Pin()
+	if pin.Name != m.Name || pin.Account != m.Account {
+		return protocol.Errorf(protocol.KindUsage, "%q was compared as another identity than the one that was looked up", m.Name)
+	}
+	if err := Meet(t.o.State, m); err != nil {
 		return err
 	}
-	met, err := MetContacts(t.o.State)
-	if err != nil {
-		return err
-	}
-	delete(met, name)
-	return keepMet(t.o.State, met)
+	return t.o.State.ReplacePin(pin)
 }
 
 // stillMet raises the alarm where a name that was compared leads to another account

@@ -112,7 +112,7 @@ type looked struct {
 // ask asks for the name first and for the ledger after it, so that the ledger of
 // an honest server is never the shorter of the two.
 func (t *Trust) ask(ctx context.Context) (*looked, error) {
-	l, err := t.lookUp(ctx, t.o.Source, t.o.Name)
+	l, err := t.lookUp(ctx, t.o.Source, t.o.Name, false)
 	if err != nil {
 		return nil, err
 	}
