@@ -5,6 +5,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"io"
 	"os"
 	"strings"
@@ -295,4 +296,33 @@ func TestWithheldProofsFail(t *testing.T) {
 	if err := j.newEnough(); protocol.KindOf(err) != protocol.KindTooOld || !strings.Contains(err.Error(), "2 proofs") {
 		t.Errorf("ends with %v", err)
 	}
+}
+
+// TestAcceptOlder: proofs that a device in wrong hands may have made up are forgotten
+// by an act of the user, and by nothing else.
+func TestAcceptOlder(t *testing.T) {
+	t.Parallel()
+	_, desk := opened(t)
+	desk.exits(0, "backup", desk.path("password"))
+	d, err := desk.kept().Device()
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := json.Marshal([]trust.AnchoredHead{{Vault: d.BackupVault, Seq: 1 << 30, Hash: protocol.Hash{1}, Epoch: 1, Period: "2026-11-21"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := desk.kept().SetNote("anchored-heads", made); err != nil {
+		t.Fatal(err)
+	}
+	if got := desk.exits(exitUntrusted, "backup", desk.path("password")); !strings.Contains(got.err, "accept-older") {
+		t.Errorf("it does not say what to do: %s", got.err)
+	}
+	if got := desk.exits(exitUsage, "repair", "accept-older"); !strings.Contains(got.out, "record 1073741824") {
+		t.Errorf("it does not say what is given up: %s", got.out)
+	}
+	desk.exits(exitUntrusted, "backup", desk.path("password"))
+	desk.exits(0, "repair", "accept-older", "--yes")
+	desk.exits(0, "backup", desk.path("password"))
+	desk.exits(exitNotFound, "repair", "accept-older", "--yes")
 }

@@ -13,9 +13,9 @@ import (
 func newRepair(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "repair",
-		Short:   "Build anew what this device keeps for speed",
+		Short:   "Build anew what this device keeps, or give up what stands in the way",
 		Example: "  solekey repair index",
-		Args:    terminal.Exactly(1, "what to repair: index"),
+		Args:    terminal.Exactly(1, "what to repair: index or accept-older"),
 		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(&cobra.Command{
@@ -40,5 +40,6 @@ func newRepair(a *app) *cobra.Command {
 			})
 		},
 	})
+	c.AddCommand(newAcceptOlder(a))
 	return c
 }

@@ -23,6 +23,10 @@ solekey whoami --json >"$WORK/whoami.json"
 solekey doctor >"$WORK/out"
 #: solekey doctor --json
 solekey doctor --json >"$WORK/doctor.json"
+#: solekey repair accept-older
+exits 10 solekey repair accept-older
+#: solekey repair accept-older --yes
+exits 10 solekey repair accept-older --yes
 #: solekey version --json
 solekey version --json >"$WORK/version.json"
 #: source <(solekey completion bash)
