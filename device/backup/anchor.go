@@ -79,7 +79,7 @@ func (v *Vault) holdAnchored() error {
 // does not hold one. What a removed device can have made up is told and is no error:
 // what a removed writer claims, and what was claimed under an account secret that is
 // over. Removing says that this is about a removal, which no writer's claim may
-// keep from happening, nor an owner's where the user gives it up.
+// keep from happening.
 func (v *Vault) meetAnchored(removing bool) (met bool, hidden error) {
 	heads, err := trust.Anchored(v.o.State)
 	if err != nil {
@@ -96,13 +96,6 @@ func (v *Vault) meetAnchored(removing bool) (met bool, hidden error) {
 			"the public log proves that the vault had a record %d on %s which the server does not show: it hides the newest snapshots or shows a different past; nothing was used. If a device in wrong hands may have made that up: solekey repair accept-older", h.Seq, h.Period)
 		if !h.Writer.IsZero() && (removing || v.wasRemoved(h.Writer)) || h.Writer.IsZero() && h.Epoch < v.ledger.Epoch() {
 			v.warn(what)
-			continue
-		}
-		if h.Writer.IsZero() {
-			what = protocol.Wrap(protocol.KindUntrusted, what, "if an owner device may be in a thief's hands, it can have made that up: solekey device revoke DEVICE --unproven")
-		}
-		if removing && v.o.GiveUp != nil {
-			v.o.GiveUp(what)
 			continue
 		}
 		hidden = errors.Join(hidden, what)
