@@ -45,9 +45,9 @@ func (s *Service) Contact(ctx context.Context, session Session, name string, fro
 	return page, nil
 }
 
-// MayAnchor counts one request that leaves anchors, and refuses it to whoever is
-// no member, or of an account that is suspended.
-func (s *Service) MayAnchor(ctx context.Context, session Session) error {
+// MayAnchor counts one request that leaves anchors with boxes of so many bytes, and
+// refuses it to whoever is no member, or of an account that is suspended.
+func (s *Service) MayAnchor(ctx context.Context, session Session, bytes int) error {
 	if session.Scope != api.ScopeMember {
 		return protocol.Errorf(protocol.KindDenied, "this needs a session of a device, a password is not enough")
 	}
@@ -58,5 +58,8 @@ func (s *Service) MayAnchor(ctx context.Context, session Session) error {
 	if err := writable(info); err != nil {
 		return err
 	}
-	return s.limit(ctx, "anchors", string(session.Account[:]), s.Limits.AnchorsPerHour)
+	if err := s.limit(ctx, "anchors", string(session.Account[:]), s.Limits.AnchorsPerHour); err != nil {
+		return err
+	}
+	return s.limitUses(ctx, "anchor bytes", string(session.Account[:]), int64(bytes), s.Limits.AnchorBytesPerHour)
 }

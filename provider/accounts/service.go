@@ -21,12 +21,13 @@ import (
 // Limits say how often something may be asked within an hour, and how long
 // things are good.
 type Limits struct {
-	GuessesPerName    int64 // password logins of one name
-	GuessesPerAddress int64 // password logins, registrations and invites of one address
-	LookupsPerAddress int64 // recovery boxes of one address
-	EnrolmentsPerHour int64 // of one account
-	EntriesPerDay     int64 // of one ledger; the oldest recovery method has as many for itself
-	AnchorsPerHour    int64 // requests of one account that leave anchors
+	GuessesPerName     int64 // password logins of one name
+	GuessesPerAddress  int64 // password logins, registrations and invites of one address
+	LookupsPerAddress  int64 // recovery boxes of one address
+	EnrolmentsPerHour  int64 // of one account
+	EntriesPerDay      int64 // of one ledger; the oldest recovery method has as many for itself
+	AnchorsPerHour     int64 // requests of one account that leave anchors
+	AnchorBytesPerHour int64 // of one account's boxes, which no quota counts
 
 	LoginFor     time.Duration // between the two messages of a login
 	NonceFor     time.Duration
@@ -39,7 +40,7 @@ type Limits struct {
 func DefaultLimits() Limits {
 	return Limits{
 		GuessesPerName: 10, GuessesPerAddress: 60, LookupsPerAddress: 60, EnrolmentsPerHour: 10,
-		EntriesPerDay: 500, AnchorsPerHour: 60,
+		EntriesPerDay: 500, AnchorsPerHour: 60, AnchorBytesPerHour: 1 << 20,
 		LoginFor: 2 * time.Minute, NonceFor: 5 * time.Minute, EnrolFor: 15 * time.Minute,
 		EnrolSession: 30 * time.Minute, Session: 24 * time.Hour,
 	}
@@ -211,9 +212,14 @@ const window = time.Hour
 // what exceeds the limit. A key is kept as a keyed hash: a stolen database
 // tells no address.
 func (s *Service) limit(ctx context.Context, what, key string, most int64) error {
+	return s.limitUses(ctx, what, key, 1, most)
+}
+
+// limitUses counts several uses.
+func (s *Service) limitUses(ctx context.Context, what, key string, uses, most int64) error {
 	now := s.Clock()
 	start := now.Truncate(window)
-	count, err := s.Stores.Logins.Count(ctx, s.counter(what, key), protocol.TimeOf(start), 1)
+	count, err := s.Stores.Logins.Count(ctx, s.counter(what, key), protocol.TimeOf(start), uses)
 	if err != nil {
 		return err
 	}

@@ -21,12 +21,13 @@ func (s *Server) leaveAnchors(w http.ResponseWriter, r *http.Request, session ac
 	if err := body.Check(); err != nil {
 		return err
 	}
-	if err := s.Accounts.MayAnchor(r.Context(), session); err != nil {
-		return err
-	}
-	list := make([]sequencer.Anchor, 0, len(body.Anchors))
+	list, size := make([]sequencer.Anchor, 0, len(body.Anchors)), 0
 	for _, one := range body.Anchors {
 		list = append(list, sequencer.Anchor{Entry: one.Entry, Box: one.Box})
+		size += len(one.Box)
+	}
+	if err := s.Accounts.MayAnchor(r.Context(), session, size); err != nil {
+		return err
 	}
 	if err := s.Directory.AddAnchors(r.Context(), session.Account, list); err != nil {
 		return err

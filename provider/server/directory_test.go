@@ -407,3 +407,26 @@ func TestReceipts(t *testing.T) {
 	request.RequestID = accountstest.RequestID()
 	w.want("without an update", answerOf(w, "POST", api.PathLedger(h.Account()), token, request), 422, protocol.KindUntrusted)
 }
+
+// TestAnchorBoxesAreNoStorage: what no quota counts is bounded by the hour.
+func TestAnchorBoxesAreNoStorage(t *testing.T) {
+	w := newWorld(t)
+	h := w.join("anna")
+	token := w.signIn(h, h.Owner)
+	taken := 0
+	for slot := range uint64(3) {
+		var list []api.Anchor
+		for n := range uint64(api.MaxAnchors) {
+			one, _ := w.anchor(h, slot*api.MaxAnchors+n, make([]byte, directory.MaxAnchorBoxSize))
+			list = append(list, one)
+		}
+		if status := answerOf(w, "POST", api.PathOwnAnchors(h.Account()), token, api.AnchorsLeft{Anchors: list}).status; status == 204 {
+			taken++
+		} else if status != 429 {
+			t.Errorf("status %d", status)
+		}
+	}
+	if taken != 1 {
+		t.Errorf("%d MiB taken in an hour, want 1", taken)
+	}
+}
