@@ -20,7 +20,7 @@ import (
 type joinFlags struct {
 	name, deviceName, protect, recoveryOut, inviteFile string
 	recoveryKit, vault                                 string
-	writer, recover, removeOthers, discard             bool
+	writer, recover, removeOthers, discard, unproven   bool
 	timeout                                            time.Duration
 }
 
@@ -36,12 +36,17 @@ func newJoin(a *app) *cobra.Command {
 			"added: sign in with the account's password, then run `solekey device approve` there and compare\n" +
 			"the codes. --writer asks for a device that can back up and read nothing back.\n\n" +
 			"With --recovery-kit the kit alone is enough: no password and no other device is needed.\n\n" +
+			"Who has an owner device of yours in his hands can put false proofs of snapshots into the public\n" +
+			"log, and join does not go on. With --unproven it does: what such a proof stands for may be lost,\n" +
+			"or hidden by the server, and nothing tells. Exit code 25 then says that the join is complete and\n" +
+			"that nobody knows whether you are shown the newest snapshots.\n\n" +
 			"A join that was cut off goes on, or is undone, when join is run again. Exit code 24 says that it\n" +
 			"still waits for approval.",
 		Example: "  solekey join 'https://192.168.1.5:8443/i/...'\n" +
 			"  solekey join --name alice --password-file pw --recovery-out kit.txt --invite-file invite\n" +
 			"  solekey join 'https://192.168.1.5:8443/i/...' --name alice --writer\n" +
-			"  solekey join --recovery-kit kit.txt --remove-others",
+			"  solekey join --recovery-kit kit.txt --remove-others\n" +
+			"  solekey join --recovery-kit kit.txt --remove-others --unproven",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return a.join(c.Context(), f, args) },
 	}
@@ -54,6 +59,7 @@ func newJoin(a *app) *cobra.Command {
 	fl.StringVar(&f.recoveryKit, "recovery-kit", "", "come back with the recovery kit in this file; - is standard input")
 	fl.BoolVar(&f.recover, "recover", false, "come back with the recovery key, which is asked for, at the server of URL")
 	fl.BoolVar(&f.removeOthers, "remove-others", false, "when coming back: remove all other devices and put new keys in force")
+	fl.BoolVar(&f.unproven, "unproven", false, "go on although proofs of the newest snapshots are false")
 	fl.BoolVar(&f.writer, "writer", false, "join as a device that can back up and read nothing back")
 	fl.StringVar(&f.vault, "vault", "", "name of the vault to back up to (default: the account's first)")
 	fl.BoolVar(&f.discard, "discard", false, "give up a join that was begun and still waits, and forget it")
@@ -129,9 +135,7 @@ type joining struct {
 	flags  *joinFlags
 	kept   *state.State
 	secret []byte // the password, once it was asked for
-	// withheld counts the proofs of snapshots in the log whose content the server
-	// keeps back.
-	withheld int
+	doubt  doubt
 }
 
 // once asks for the password with ask, the first time it is needed.
@@ -267,13 +271,26 @@ func (j *joining) welcome(d *state.Device) error {
 	return j.newEnough()
 }
 
+// doubt is what keeps a device that joined from knowing that it is shown the newest
+// snapshots.
+type doubt struct {
+	Withheld   int `json:"withheld,omitempty"`   // proofs whose content the server keeps back
+	Unreadable int `json:"unreadable,omitempty"` // proofs whose content does not open
+}
+
 // newEnough fails where the log proves that there is something newer than the server
 // lets this device check. The device is in the account all the same.
 func (j *joining) newEnough() error {
-	if j.withheld == 0 {
+	var why []string
+	if j.doubt.Withheld > 0 {
+		why = append(why, plural(j.doubt.Withheld, "proof")+" of them whose content the server keeps back: it may have lost it, or hide something")
+	}
+	if j.doubt.Unreadable > 0 {
+		why = append(why, plural(j.doubt.Unreadable, "false proof")+": a device in wrong hands made them, or the server changed what they commit to; what they stand for may be lost or hidden")
+	}
+	if len(why) == 0 {
 		return nil
 	}
-	return protocol.Errorf(protocol.KindTooOld, "this device was added, and it is not proven that it is shown the newest snapshots: the public log holds %s of them whose content the "+
-		"server keeps back. It may have lost it, or hide something. Look whether the newest snapshot is the one that you expect (solekey snapshots) before you rely on it",
-		plural(j.withheld, "proof"))
+	return protocol.Errorf(protocol.KindTooOld, "this device was added, and it is not proven that it is shown the newest snapshots: the public log holds %s. "+
+		"Look whether the newest snapshot is the one that you expect (solekey snapshots) before you rely on it", strings.Join(why, "; and "))
 }

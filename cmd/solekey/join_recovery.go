@@ -19,7 +19,8 @@ import (
 
 // pendingRecover is a way back that was begun. The recovery key is not kept.
 type pendingRecover struct {
-	RemoveOthers bool `json:"remove_others,omitempty"`
+	RemoveOthers bool  `json:"remove_others,omitempty"`
+	Doubt        doubt `json:"doubt,omitzero"` // said when the join is complete
 }
 
 // comeBack makes this machine an owner device with nothing but the recovery key.
@@ -55,7 +56,7 @@ func (j *joining) comeBack(ctx context.Context, args []string) error {
 	if err := j.firstLook(ctx, c, e, place); err != nil {
 		return j.undo(recoveryProblem(err))
 	}
-	pending.Recover = &pendingRecover{RemoveOthers: j.flags.removeOthers}
+	pending.Recover = &pendingRecover{RemoveOthers: j.flags.removeOthers, Doubt: j.doubt}
 	if err := j.note(pending); err != nil {
 		return j.undo(err)
 	}
@@ -96,15 +97,22 @@ func (j *joining) howNew(ctx context.Context, t *trust.Trust, out *trust.Outcome
 	if err != nil {
 		return err
 	}
-	fresh, err := t.Freshness(ctx, e.remote, anchorages, out.State)
+	look := t.Freshness
+	if j.flags.unproven {
+		look = t.FreshnessUnproven
+	}
+	fresh, err := look(ctx, e.remote, anchorages, out.State)
 	if err != nil {
 		return err
 	}
-	j.withheld = fresh.Withheld
+	j.doubt = doubt{Withheld: fresh.Withheld, Unreadable: fresh.Unreadable}
+	if fresh.Unreadable > 0 {
+		j.warn("GOING ON UNPROVEN, as you said: nothing tells whether what the server shows is the newest. A removal of devices names what it shows as the last that counts")
+	}
 	if j.app.flags.json {
 		j.emit(map[string]any{
 			"message_type": "status", "step": "proven", "newest": string(fresh.Newest), "as_of": fresh.AsOf.String(),
-			"withheld": fresh.Withheld, "text": fresh.Words(),
+			"withheld": fresh.Withheld, "unreadable": fresh.Unreadable, "proven": fresh.Proven(), "text": fresh.Words(),
 		})
 		return nil
 	}
@@ -212,5 +220,6 @@ func (j *joining) resumeRecovery(ctx context.Context, p *pendingJoin) (bool, err
 	if err != nil {
 		return false, err
 	}
+	j.doubt = p.Recover.Doubt
 	return true, j.finish(ctx, c, p, secrets.Member)
 }

@@ -292,9 +292,13 @@ func TestWithheldProofsFail(t *testing.T) {
 	if err := j.newEnough(); err != nil {
 		t.Error(err)
 	}
-	j.withheld = 2
+	j.doubt.Withheld = 2
 	if err := j.newEnough(); protocol.KindOf(err) != protocol.KindTooOld || !strings.Contains(err.Error(), "2 proofs") {
 		t.Errorf("ends with %v", err)
+	}
+	j.doubt = doubt{Unreadable: 1}
+	if err := j.newEnough(); protocol.KindOf(err) != protocol.KindTooOld || !strings.Contains(err.Error(), "1 false proof") {
+		t.Errorf("unproven, it ends with %v", err)
 	}
 }
 

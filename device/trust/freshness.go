@@ -57,6 +57,9 @@ type Freshness struct {
 	// Withheld counts the anchors whose box the server does not give. Those that
 	// only present devices with the account secret can have made, it once had.
 	Withheld int
+	// Unreadable counts those that only present devices with the account secret can
+	// have made, and whose box does not open: one of them is in wrong hands.
+	Unreadable int
 	// Claims are those that nobody can check: made by writers, or under secrets
 	// that removed devices know, and not given, or not to be opened.
 	Claims int
@@ -71,17 +74,34 @@ func (f *Freshness) Words() string {
 	if f.Withheld > 0 {
 		text += fmt.Sprintf("; the server keeps back what %d proofs in the log commit to, although it once had it: what it shows may be older than these", f.Withheld)
 	}
+	if f.Unreadable > 0 {
+		text += fmt.Sprintf("; %d proofs in the log are false: an owner device made them, or the server changed what they commit to", f.Unreadable)
+	}
 	if f.Claims > 0 {
 		text += fmt.Sprintf("; %d further proofs are of devices that cannot be checked, and tell nothing", f.Claims)
 	}
 	return text
 }
 
+// Proven reports whether all was shown that the newest proofs in the log commit to.
+func (f *Freshness) Proven() bool { return f.Withheld == 0 && f.Unreadable == 0 }
+
 // Freshness finds the newest anchors of each of the anchorages with no memory but
 // their secrets: by months, then by days, then by places of a day, each with a
 // proof that there is no newer one. What it finds is remembered: whoever opens a
 // vault must come by these heads (see Anchored).
 func (t *Trust) Freshness(ctx context.Context, m Member, of []*keyring.Anchorage, l *ledger.State) (*Freshness, error) {
+	return t.freshness(ctx, m, of, l, false)
+}
+
+// FreshnessUnproven is Freshness for a user who goes on although what the newest
+// anchors commit to does not open, because an owner device in a thief's hands can
+// have made them: they are counted, and no error.
+func (t *Trust) FreshnessUnproven(ctx context.Context, m Member, of []*keyring.Anchorage, l *ledger.State) (*Freshness, error) {
+	return t.freshness(ctx, m, of, l, true)
+}
+
+func (t *Trust) freshness(ctx context.Context, m Member, of []*keyring.Anchorage, l *ledger.State, unproven bool) (*Freshness, error) {
 	now, err := t.clock()
 	if err != nil {
 		return nil, err
@@ -97,7 +117,7 @@ func (t *Trust) Freshness(ctx context.Context, m Member, of []*keyring.Anchorage
 			if f.Newest == "" || found[i].Period.End() > f.Newest.End() {
 				f.Newest = found[i].Period
 			}
-			if err := f.take(from, &found[i], newest, l); err != nil {
+			if err := f.take(from, &found[i], newest, l); err != nil && !unproven {
 				return nil, err
 			}
 		}
@@ -141,7 +161,8 @@ func (f *Freshness) take(from *keyring.Anchorage, found *directory.AnchorFound, 
 	what, err := from.Open(found.Index, found.Box)
 	switch {
 	case err != nil && checked:
-		return protocol.Wrap(protocol.KindOf(err), err, "the anchor of %s in the public log", found.Period)
+		f.Unreadable++
+		return protocol.Wrap(protocol.KindOf(err), err, "the anchor of %s in the public log, which only an owner device or the server can have spoilt (solekey join --unproven goes on without it)", found.Period)
 	case err != nil:
 		f.Claims++
 		return nil

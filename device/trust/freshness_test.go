@@ -125,7 +125,7 @@ func TestFreshnessWithheld(t *testing.T) {
 	index := d.anchorages()[0].Key("2026-11-21", 0).Index()
 	w.p.DropBox(index)
 	f := d.newcomer().wantFresh("no box", 0, "2026-11-21")
-	if f.Withheld != 1 || !strings.Contains(f.Words(), "keeps back") {
+	if f.Withheld != 1 || f.Proven() || !strings.Contains(f.Words(), "keeps back") {
 		t.Errorf("says %q", f.Words())
 	}
 	w.p.SwapBox(index, []byte("another"))
@@ -179,4 +179,12 @@ func TestFreshnessPlanted(t *testing.T) {
 	w.p.Publish()
 	_, err := d.newcomer().fresh()
 	wantKind(t, "garbage", err, protocol.KindUntrusted, "the anchor of 2026-11-21")
+	n := d.newcomer()
+	out, err := n.Sync(bg)
+	must(t, err)
+	f, err := n.FreshnessUnproven(bg, source{w, "anna"}, d.anchorages(), out.State)
+	must(t, err)
+	if f.Unreadable == 0 || f.Proven() || !strings.Contains(f.Words(), "are false") {
+		t.Errorf("the user went on, and is told %q", f.Words())
+	}
 }

@@ -96,7 +96,8 @@ cp kit.txt "$WORK/kit.txt"
 machine fresh
 unset SOLEKEY_PASSWORD_FILE
 #: solekey join --recovery-kit kit.txt --remove-others
-solekey join --recovery-kit "$WORK/kit.txt" --remove-others
+#: solekey join --recovery-kit kit.txt --remove-others --unproven
+solekey join --recovery-kit "$WORK/kit.txt" --remove-others --unproven
 solekey restore latest --path "$WORK/machines/desk/docs" --target "$WORK/fresh"
 diff -r "$WORK/machines/desk/docs" "$WORK/fresh$WORK/machines/desk/docs"
 machine desk
