@@ -55,6 +55,8 @@ func (s *Scene) captured(prefix string, do func()) (bodies [][]byte) {
 	})})
 	do()
 	s.Front.tell(s.told)
+	mu.Lock() // what was written before is seen behind it
+	defer mu.Unlock()
 	return bodies
 }
 
@@ -196,7 +198,7 @@ func versions(s *Scene) {
 		}))))
 		s.Face(s.Twin(t, "old"), Hold("update this program").Exits(1).Moving(), "check")
 		s.Lie(only(big, func(p []byte) []byte { p[7] = v; return p }))
-		s.Face(s.Twin(t, "old"), Hold("update this program").Exits(1).Moving(), "restore", first, "--target", t.Path("out"))
+		s.Face(s.Twin(t, "old"), Reject("is not known here").Exits(3).Moving(), "restore", first, "--target", t.Path("out"))
 		s.Lie(Ledgers(func(p *api.LedgerPage) { p.Entries = each(version(v))(p.Entries) }))
 		s.comesBack(Hold("update this program").Exits(1))
 	})

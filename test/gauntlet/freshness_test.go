@@ -79,7 +79,7 @@ func mixesVersions(s *Scene) {
 		h.Seq, h.Hash = h.Seq-1, earlier
 		h.Statement = s.site.Resign(h.Statement, func(st *statement.Statement) { st.Seq, st.Hash = h.Seq, h.Hash })
 	})))
-	s.Face(s.Twin(d, "told"), Reject("contradicts what it signed before"), "status", "--online")
+	s.Face(s.Twin(d, "told"), Alarm("ALARM", "statements").Proven(), "status", "--online")
 	s.Face(s.Twin(d, "told"), Alarm("ALARM", "statements").Proven(), "backup", "--host", "laptop", d.Path("diary"))
 }
 
@@ -98,7 +98,7 @@ func forks(s *Scene) {
 	s.Lie(To("phone-met", Ask(s.site)), To("laptop-met", Ask(other)))
 	for _, d := range []*Device{phone, laptop} {
 		for _, args := range [][]string{{"snapshots"}, {"backup", "--host", d.Name, d.Path("diary")}} {
-			s.Face(s.Twin(d, d.Name+"-met"), Alarm("fork"), args...)
+			s.Face(s.Twin(d, d.Name+"-met"), Alarm("ALARM", "fork").Proven(), args...)
 		}
 	}
 }
@@ -160,26 +160,45 @@ func crosses(s *Scene) {
 // token returns what a device's session is good with.
 func (s *Scene) token(d *Device) string {
 	s.t.Helper()
-	var token string
+	tokens := make(chan string, 100)
 	s.Front.tell([]Lie{To(d.Name, func(x *Exchange) *Answer {
-		token = x.Header.Get("Authorization")
+		if token := x.Header.Get("Authorization"); token != "" {
+			select {
+			case tokens <- token:
+			default: // there are enough
+			}
+		}
 		return nil
 	})})
 	d.Must("snapshots")
 	s.Front.tell(s.told)
-	return token
+	close(tokens)
+	var last string
+	for token := range tokens {
+		last = token
+	}
+	return last
 }
 
 func forgets(s *Scene) {
 	d := s.Device("laptop")
 	d.Write("diary/canary-page.txt", world.Noise(77, 3000))
-	s.Lie(func(x *Exchange) *Answer { // it says that it stored it
+	trash := s.site
+	if s.Evil {
+		trash = s.Copy(s.site)
+	}
+	s.Lie(func(x *Exchange) *Answer { // it says that it stored it, as well as a server can
 		if x.Method != http.MethodPut || !strings.Contains(x.Path, api.BelowPacks+"/") {
 			return nil
 		}
-		return &Answer{Status: http.StatusCreated, Header: http.Header{}, Body: nil}
+		return x.From(trash)
 	})
-	s.Face(d, Reject().Exits(1, 20), "backup", "--host", "laptop", d.Path("diary"))
+	s.Face(d, Ignore(), "backup", "--host", "laptop", d.Path("diary"))
+	if s.Evil {
+		s.Front.tell(nil)
+		r := d.Run("check")
+		s.Demand(r.Code == 1 && strings.Contains(r.Out+r.Err, "missing"), "a check does not see what was never stored: %s", r)
+	}
 	// Or it stores the pack, acknowledges the record, and forgets the pack.
 	s.Lie()
 	d.Must("backup", "--host", "laptop", d.Path("diary"))

@@ -284,7 +284,7 @@ func (x *Exchange) decide(lies []Lie, lied func()) *Answer {
 
 // ask passes an exchange on to a site.
 func (f *Front) ask(x *Exchange, site *Site) (*Answer, error) {
-	u := url.URL{Scheme: "https", Host: site.address, Path: x.Path, RawQuery: x.Query.Encode()}
+	u := url.URL{Scheme: "https", Host: site.at(), Path: x.Path, RawQuery: x.Query.Encode()}
 	req, err := http.NewRequestWithContext(x.ctx, x.Method, u.String(), bytes.NewReader(x.Body))
 	if err != nil {
 		return nil, err

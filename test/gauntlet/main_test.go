@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: The Solekey authors
 // SPDX-License-Identifier: Apache-2.0
 
+//go:build !race
+
 package gauntlet
 
 import (
@@ -10,7 +12,9 @@ import (
 
 var update = flag.Bool("update", false, "write docs/gauntlet.md")
 
-// TestGauntlet plays all attacks of the catalogue.
+// TestGauntlet plays all attacks of the catalogue. It runs a few thousand programs,
+// which are built without the race detector; with it this process alone would take
+// as long as they do.
 func TestGauntlet(t *testing.T) {
 	g := New(t)
 	var all []Attack

@@ -25,7 +25,7 @@ func Build() (*Programs, error) {
 	if err != nil {
 		return nil, err
 	}
-	build := exec.Command("go", "build", "-tags", "testclock,tap", "-o", dir+string(filepath.Separator), "github.com/solekey/solekey/cmd/...")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-tags", "testclock,tap", "-o", dir+string(filepath.Separator), "github.com/solekey/solekey/cmd/...")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if output, err := build.CombinedOutput(); err != nil {
 		return nil, errors.Join(fmt.Errorf("build the programs: %w\n%s", err, output), os.RemoveAll(dir))

@@ -155,10 +155,9 @@ func (s *Scene) Site() *Site { return s.site }
 func (s *Scene) Copy(of *Site) *Site {
 	s.t.Helper()
 	s.copies++
-	to := *of
-	to.t, to.programs, to.clock, to.process = s.t, s.p, s.clock, nil
 	name := fmt.Sprintf("site-%d", s.copies)
-	to.Dir, to.proxy = filepath.Join(s.Dir, name), s.Front.proxy(name)
+	to := of.on(filepath.Join(s.Dir, name))
+	to.t, to.clock, to.proxy = s.t, s.clock, s.Front.proxy(name)
 	s.Front.watch(name, s.Witnesses)
 	running := of.process != nil
 	if running {
@@ -170,7 +169,7 @@ func (s *Scene) Copy(of *Site) *Site {
 	}
 	to.Start()
 	s.t.Cleanup(to.kill)
-	return &to
+	return to
 }
 
 // Bribe lets a site reach other witnesses than the honest ones: what is nil in the

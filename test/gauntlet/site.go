@@ -44,9 +44,29 @@ type Site struct {
 	flags    []string
 	process  *exec.Cmd
 	said     *lockedBuffer
-	address  string
 	log      string // the key of its public log
 	proxy    string // through which it reaches witnesses
+
+	mu      sync.Mutex // guards address
+	address string
+}
+
+// on is a site like this one on another folder, not started.
+func (s *Site) on(dir string) *Site {
+	return &Site{Dir: dir, t: s.t, programs: s.programs, clock: s.clock, flags: s.flags, log: s.log, proxy: s.proxy}
+}
+
+// at returns where the site listens.
+func (s *Site) at() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.address
+}
+
+func (s *Site) listens(address string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.address = address
 }
 
 type lockedBuffer struct {
@@ -98,7 +118,7 @@ func (s *Site) Start() {
 			s.t.Fatalf("the provider says %q, which is no JSON: %v", lines.Text(), err)
 		}
 		if event.Listen != "" {
-			s.address = event.Listen
+			s.listens(event.Listen)
 		}
 		if event.Log != "" {
 			s.log, _, _ = strings.Cut(event.Log, "=https://")
@@ -162,7 +182,7 @@ func (s *Site) Get(path string) (int, []byte) {
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, // the test started it itself
 	}}
 	defer client.CloseIdleConnections()
-	answer, err := client.Get("https://" + s.address + path)
+	answer, err := client.Get("https://" + s.at() + path)
 	if err != nil {
 		s.t.Fatal(err)
 	}

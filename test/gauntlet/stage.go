@@ -224,11 +224,10 @@ func text(seed byte, what string, length int) []byte {
 // yesterday is a copy of the provider as it is now.
 func (g *Stage) yesterday() *Site {
 	g.Site.Stop()
-	old := *g.Site
-	old.Dir = filepath.Join(g.Dir, "yesterday")
+	old := g.Site.on(filepath.Join(g.Dir, "yesterday"))
 	g.Site.copyTo(old.Dir)
 	g.Site.Start()
-	return &old
+	return old
 }
 
 // setClock sets how far the clock of all programs is from the machine's.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"sync"
 
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/api"
@@ -73,8 +74,11 @@ func (s *Scene) listing(below string) [][]byte {
 		d := s.Twin(s.Device("laptop"), "lister")
 		d.Lose("state/vaults")
 		d.Lose("cache")
+		var mu sync.Mutex // listings are asked for side by side
 		keep := func(name string) Lie {
 			return On(http.MethodGet, "/"+name, Records(func(l [][]byte) [][]byte {
+				mu.Lock()
+				defer mu.Unlock()
 				s.listings[name] = append(s.listings[name], l...)
 				return l
 			}))
@@ -82,6 +86,8 @@ func (s *Scene) listing(below string) [][]byte {
 		s.Front.tell([]Lie{keep("packs"), keep("snapshots"), keep("generations")})
 		d.Must("check")
 		s.Front.tell(s.told)
+		mu.Lock() // what was written before is seen behind it
+		defer mu.Unlock()
 	}
 	return s.listings[below]
 }
