@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -205,12 +206,18 @@ func TestJoinRefuses(t *testing.T) {
 }
 
 // stopAt cancels at the request of a number, before or after the server has it. What
-// only reads counts before alone: to the server an answer that is lost afterwards is
-// the same.
+// only reads counts before alone, since to the server an answer that is lost
+// afterwards is the same, and once for each path: what asks again waits for something.
 func stopAt(w *world.World, at int, after bool, cancel func()) *atomic.Int64 {
 	count := new(atomic.Int64)
+	var mu sync.Mutex // guards asked
+	asked := map[string]int{}
 	w.Net.Use(func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
-		if after && r.Method == http.MethodGet {
+		mu.Lock()
+		asked[r.URL.Path]++
+		again := asked[r.URL.Path] > 1
+		mu.Unlock()
+		if r.Method == http.MethodGet && (after || again) {
 			next.ServeHTTP(rw, r)
 			return
 		}
