@@ -26,7 +26,7 @@ TAGS := $(if $(ROOT),-tags root)
 
 # The race detector leaves out a database in translated C, compression and arithmetic of others: they start no
 # goroutine that is ours to watch, and are ten times slower under it. test/world/programs.go has the same list.
-CALM := $(foreach module,modernc.org github.com/cloudflare/circl github.com/klauspost/compress github.com/zeebo/blake3,-gcflags=$(module)/...=-race=false)
+CALM := $(foreach module,modernc.org github.com/cloudflare/circl github.com/klauspost/compress github.com/zeebo/blake3 golang.org/x/crypto,-gcflags=$(module)/...=-race=false)
 
 # The checkers, at one version for everybody; they live in bin/tools and leave go.mod alone.
 TOOLS       := bin/tools
