@@ -16,7 +16,7 @@ const (
 	// batch is how many entries are given to the rules at once.
 	batch = 1024
 	// between is after how many entries progress is kept, at the next root.
-	between = 2048
+	between = 8192
 )
 
 // ErrServed is in the chain of Follow's error where not the log is wrong but what

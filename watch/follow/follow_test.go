@@ -172,15 +172,15 @@ func TestManyEntries(t *testing.T) {
 	l := followtest.New(t, "log.example", start)
 	for i := range 10 {
 		l.Add(followtest.NewName(t, fmt.Sprint(i)).Update(l.Key()))
-		for j := range 300 { // roots are the cheapest entries
-			l.Root(start + protocol.Time(400*i+j))
+		for j := range 1200 { // roots are the cheapest entries
+			l.Root(start + protocol.Time(2000*i+j))
 		}
 	}
 	head := l.Head()
 	s := open(t, filepath.Join(t.TempDir(), "follow.db"))
 	stop, cancel := context.WithCancel(ctx)
 	f := follow.New(l.Key(), l, s, follow.Options{Observe: func(at uint64, _ *directory.Entry) {
-		if at == 2500 {
+		if at == 10000 {
 			cancel()
 		}
 	}})
@@ -188,7 +188,7 @@ func TestManyEntries(t *testing.T) {
 		t.Fatalf("interrupted: %v", err)
 	}
 	at, err := follow.New(l.Key(), l, s, follow.Options{}).Load(ctx)
-	if err != nil || at.Size < 2048 || at.Size > 2501 || l.At(t, at.Size).Root != at.Root {
+	if err != nil || at.Size < 8192 || at.Size > 10001 || l.At(t, at.Size).Root != at.Root {
 		t.Fatalf("kept at %+v, %v", at, err)
 	}
 	if err := f.Follow(ctx, head); err != nil {
