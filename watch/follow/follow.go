@@ -14,7 +14,7 @@ import (
 
 const (
 	// batch is how many entries are given to the rules at once.
-	batch = 1024
+	batch = 8192
 	// between is after how many entries progress is kept, at the next root.
 	between = 8192
 )
