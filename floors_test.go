@@ -43,7 +43,7 @@ var house = drawing{
 		// assembly
 		"provider/records": 10,
 		// doors
-		"provider/server": 11, "cmd/terminal": 11,
+		"provider/server": 11, "cmd/terminal": 11, "cmd/clock": 11,
 		// programs
 		"cmd/solekey": 12, "cmd/solekeyd": 12, "cmd/solekey-witness": 12, "cmd/solekey-audit": 12,
 	},

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/solekey/solekey/cmd/clock"
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/directory"
 	"github.com/solekey/solekey/protocol/tlog"
@@ -32,7 +33,7 @@ type site struct {
 
 func newSite(t *testing.T) *site {
 	t.Helper()
-	log := followtest.New(t, "log.example/one", protocol.TimeOf(wallClock()))
+	log := followtest.New(t, "log.example/one", protocol.TimeOf(clock.Now()))
 	server := httptest.NewServer(log.Handler("/v1/log"))
 	t.Cleanup(server.Close)
 	dir := t.TempDir()
@@ -76,7 +77,7 @@ func TestFollowAndStatus(t *testing.T) {
 	s.log.Add(&directory.Entry{Policy: &directory.Policy{Number: 1, Statement: "A line.\n\x1b[2JAnother."}})
 	s.log.Add(&directory.Entry{Release: &directory.Release{Program: "solekey", Version: "1.0", Number: 1}})
 	s.log.Add(&directory.Entry{Custodian: &directory.Custodian{Custodian: protocol.Hash{7}, Number: 1}})
-	s.log.Root(protocol.TimeOf(wallClock()))
+	s.log.Root(protocol.TimeOf(clock.Now()))
 	want(t, 10, "status", "--log", s.key())
 	out, _ := want(t, 0, "follow", s.url, "--log", s.key())
 	contains(t, out, "entry 3: it is announced that the name at", `policy statement 1: "A line.\n\x1b[2JAnother."`, "release 1 of solekey: version 1.0",
@@ -104,12 +105,12 @@ func TestBreachWritesEvidence(t *testing.T) {
 	s := newSite(t)
 	alice := followtest.NewName(t, "alice")
 	s.log.Add(alice.Update(s.log.Key()))
-	s.log.Root(protocol.TimeOf(wallClock()))
+	s.log.Root(protocol.TimeOf(clock.Now()))
 	want(t, 0, "follow", s.url, "--log", s.key())
 	bad := alice.Update(s.log.Key())
 	bad.Update.Signature[0] ^= 1
 	s.log.Force(bad)
-	s.log.Force(&directory.Entry{Root: &directory.Root{Size: s.log.Head().Size, Time: protocol.TimeOf(wallClock())}})
+	s.log.Force(&directory.Entry{Root: &directory.Root{Size: s.log.Head().Size, Time: protocol.TimeOf(clock.Now())}})
 	folder := filepath.Join(s.dir, "found")
 	for range 2 {
 		out, errs := want(t, 20, "follow", s.url, "--log", s.key(), "--evidence", folder)
@@ -145,7 +146,7 @@ func TestBreachWritesEvidence(t *testing.T) {
 func TestEvidenceThatCannotBeKept(t *testing.T) {
 	s := newSite(t)
 	s.log.Force(&directory.Entry{Reassign: &directory.Reassign{}})
-	s.log.Force(&directory.Entry{Root: &directory.Root{Size: s.log.Head().Size, Time: protocol.TimeOf(wallClock())}})
+	s.log.Force(&directory.Entry{Root: &directory.Root{Size: s.log.Head().Size, Time: protocol.TimeOf(clock.Now())}})
 	file := filepath.Join(s.dir, "a file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -157,7 +158,7 @@ func TestEvidenceThatCannotBeKept(t *testing.T) {
 func TestFindingWithoutEvidence(t *testing.T) {
 	s := newSite(t)
 	s.log.Force(&directory.Entry{Policy: &directory.Policy{Number: 9, Prev: protocol.Hash{1}, Statement: "x"}})
-	s.log.Force(&directory.Entry{Root: &directory.Root{Size: s.log.Head().Size, Time: protocol.TimeOf(wallClock())}})
+	s.log.Force(&directory.Entry{Root: &directory.Root{Size: s.log.Head().Size, Time: protocol.TimeOf(clock.Now())}})
 	out, _ := want(t, 20, "follow", s.url, "--log", s.key())
 	contains(t, out, "Broken: number.", "There is no file that shows it to others: ")
 }
@@ -188,7 +189,7 @@ func TestPolicyFile(t *testing.T) {
 
 func TestMaxAge(t *testing.T) {
 	t.Setenv("XDG_STATE_HOME", t.TempDir())
-	log := followtest.New(t, "log.example/old", protocol.TimeOf(wallClock().Add(-25*time.Hour)))
+	log := followtest.New(t, "log.example/old", protocol.TimeOf(clock.Now().Add(-25*time.Hour)))
 	server := httptest.NewServer(log.Handler(""))
 	defer server.Close()
 	out, errs := want(t, 25, "follow", server.URL, "--log", log.Key().String())
@@ -241,10 +242,10 @@ func TestWatch(t *testing.T) {
 			return
 		case 3:
 			s.log.Add(followtest.NewName(t, "alice").Update(s.log.Key()))
-			s.log.Root(protocol.TimeOf(wallClock()))
+			s.log.Root(protocol.TimeOf(clock.Now()))
 		case 4:
 			s.log.Force(&directory.Entry{Reassign: &directory.Reassign{Notice: 1}})
-			s.log.Force(&directory.Entry{Root: &directory.Root{Size: s.log.Head().Size, Time: protocol.TimeOf(wallClock())}})
+			s.log.Force(&directory.Entry{Root: &directory.Root{Size: s.log.Head().Size, Time: protocol.TimeOf(clock.Now())}})
 		}
 		handler.ServeHTTP(w, r)
 	}))

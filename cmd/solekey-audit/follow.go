@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/solekey/solekey/cmd/clock"
 	"github.com/solekey/solekey/cmd/terminal"
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/tlog"
@@ -139,7 +140,7 @@ func (p *program) follow(ctx context.Context, f followFlags, args []string) (err
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	a := auditor.New(auditor.Config{Log: key, Policy: policy, Source: source, Store: store, Clock: wallClock, Event: p.event})
+	a := auditor.New(auditor.Config{Log: key, Policy: policy, Source: source, Store: store, Clock: clock.Now, Event: p.event})
 	if !f.watch {
 		return p.step(ctx, a, f)
 	}
@@ -209,7 +210,7 @@ func tooOld(r *auditor.Report, limit time.Duration) error {
 	if limit == 0 {
 		return nil
 	}
-	now := wallClock()
+	now := clock.Now()
 	if age := now.Sub(r.Time.Std()); age > limit {
 		return protocol.Errorf(protocol.KindTooOld, "the newest root of the log is of %s, %s ago: what came since is not in it, or hidden", instant(r.Time), age.Round(time.Second))
 	}

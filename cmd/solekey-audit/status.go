@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/solekey/solekey/cmd/clock"
 	"github.com/solekey/solekey/cmd/terminal"
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/watch/auditor"
@@ -49,7 +50,7 @@ func (p *program) status(ctx context.Context, f logFlags) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	report, err := auditor.New(auditor.Config{Log: key, Store: store, Clock: wallClock}).State(ctx)
+	report, err := auditor.New(auditor.Config{Log: key, Store: store, Clock: clock.Now}).State(ctx)
 	if err != nil {
 		return err
 	}

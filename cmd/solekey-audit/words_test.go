@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/solekey/solekey/cmd/clock"
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/directory"
 	"github.com/solekey/solekey/protocol/tlog"
@@ -68,11 +69,11 @@ func TestReportInWords(t *testing.T) {
 
 // TestOldCosignatures: a fresh log with cosignatures of yesterday is too old.
 func TestOldCosignatures(t *testing.T) {
-	r := &auditor.Report{Time: protocol.TimeOf(wallClock())}
+	r := &auditor.Report{Time: protocol.TimeOf(clock.Now())}
 	if err := tooOld(r, time.Hour); err != nil {
 		t.Error(err)
 	}
-	r.Witnessed = protocol.TimeOf(wallClock().Add(-2 * time.Hour))
+	r.Witnessed = protocol.TimeOf(clock.Now().Add(-2 * time.Hour))
 	if err := tooOld(r, time.Hour); protocol.KindOf(err) != protocol.KindTooOld || !strings.Contains(err.Error(), "witnesses cosigned last") {
 		t.Errorf("old cosignatures: %v", err)
 	}
@@ -157,7 +158,7 @@ func TestNoLogThere(t *testing.T) {
 	defer empty.Close()
 	_, errs := want(t, 22, "follow", empty.URL, "--log", s.key())
 	contains(t, errs, "no log answers there")
-	other := followtest.New(t, "log.example/one", protocol.TimeOf(wallClock()))
+	other := followtest.New(t, "log.example/one", protocol.TimeOf(clock.Now()))
 	out, _ := want(t, 20, "follow", s.url, "--log", other.Key().String())
 	contains(t, out, "Broken: signed.", "There is no file")
 	if strings.Contains(out, "Signed by") {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/solekey/solekey/cmd/clock"
 	"github.com/solekey/solekey/cmd/terminal"
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/tlog"
@@ -105,7 +106,7 @@ func (p *program) showStatus(ctx context.Context, s *site) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	now := wallClock()
+	now := clock.Now()
 	for _, origin := range origins {
 		l, err := s.memory.Latest(ctx, origin)
 		if err != nil {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/solekey/solekey/cmd/clock"
 	"github.com/solekey/solekey/cmd/terminal"
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/tlog"
@@ -138,7 +139,7 @@ func (p *program) serve(ctx context.Context, s *site, first bool, logs []watched
 	if p.json {
 		notes = slog.New(slog.NewJSONHandler(p.err, &slog.HandlerOptions{Level: level}))
 	}
-	config := witness.Config{Memory: s.memory, Clock: wallClock, Notes: notes, Limits: witness.DefaultLimits()}
+	config := witness.Config{Memory: s.memory, Clock: clock.Now, Notes: notes, Limits: witness.DefaultLimits()}
 	config.Limits.PerLog.PerSecond, config.Limits.PerAddress.PerSecond = f.logRate, f.addressRate
 	replays, err := s.wire(ctx, &config, logs)
 	if err != nil {

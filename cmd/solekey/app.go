@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/solekey/solekey/cmd/clock"
 	"github.com/solekey/solekey/protocol"
 )
 
@@ -230,4 +231,4 @@ func (a *app) tick(show func()) (stop func()) {
 }
 
 // now is the device's clock.
-func (a *app) now() protocol.Time { return protocol.TimeOf(wallClock()) }
+func (a *app) now() protocol.Time { return protocol.TimeOf(clock.Now()) }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/solekey/solekey/cmd/clock"
 	"github.com/solekey/solekey/cmd/terminal"
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/provider/accounts"
@@ -127,7 +128,7 @@ func (p *program) examine(ctx context.Context, s *site, f doctorFlags) error {
 	if err := s.db.Check(ctx); err != nil {
 		found(problem{protocol.KindUntrusted, err.Error()})
 	}
-	ofLog, err := s.checkLog(ctx, wallClock(), serving(s.dir))
+	ofLog, err := s.checkLog(ctx, clock.Now(), serving(s.dir))
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/solekey/solekey/cmd/clock"
 	"github.com/solekey/solekey/cmd/terminal"
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/provider/accounts"
@@ -29,7 +30,7 @@ func (p *program) beside(ctx context.Context, work func(s *site, people *account
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	people, err := s.accounts(accounts.Config{Clock: wallClock})
+	people, err := s.accounts(accounts.Config{Clock: clock.Now})
 	if err != nil {
 		return err
 	}

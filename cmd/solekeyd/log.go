@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/solekey/solekey/cmd/clock"
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/statement"
 	"github.com/solekey/solekey/provider/sequencer"
@@ -41,14 +42,14 @@ func (l *publicLog) Sign(ctx context.Context, after protocol.Time, look func(con
 func (s *site) openLog(ctx context.Context, logger *slog.Logger) (*publicLog, error) {
 	signer, err := statements.New(ctx, statements.Config{
 		Log: s.keys.log.log.Public().ID(), Secret: s.keys.log.statement,
-		Floor: floorFile(filepath.Join(s.dir, floorName)), Clock: wallClock,
+		Floor: floorFile(filepath.Join(s.dir, floorName)), Clock: clock.Now,
 	})
 	if err != nil {
 		return nil, err
 	}
 	config := sequencer.DefaultConfig()
 	config.Store, config.Key, config.VRF = s.records, s.keys.log.log, s.keys.log.vrf
-	config.Worlds, config.Clock, config.Logger = s.worlds.parsed, wallClock, logger
+	config.Worlds, config.Clock, config.Logger = s.worlds.parsed, clock.Now, logger
 	service, err := sequencer.Open(ctx, config)
 	return &publicLog{Service: service, signer: signer}, err
 }

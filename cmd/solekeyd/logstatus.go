@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/solekey/solekey/cmd/clock"
 	"github.com/solekey/solekey/cmd/terminal"
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/directory"
@@ -192,7 +193,7 @@ func (p *program) showLog(st *logState) {
 		p.line(p.out, st)
 		return
 	}
-	now := wallClock()
+	now := clock.Now()
 	first := st.Worlds[0]
 	p.say(nil, "Public log: %d entries, %d shown to devices that join now; newest root %s.", st.Size, first.Published, age(now, st.Newest))
 	p.say(nil, "Waiting: %d entries, %d anchors. Refused by the log's rules: %d.", st.Waiting, st.Anchors, st.Rejected)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/solekey/solekey/cmd/clock"
 	"github.com/solekey/solekey/cmd/terminal"
 	"github.com/solekey/solekey/protocol"
 	"github.com/solekey/solekey/protocol/api"
@@ -111,7 +112,7 @@ func (p *program) up(ctx context.Context, f upFlags) (err error) {
 		return err
 	}
 	people, err := s.accounts(accounts.Config{
-		Directory: public, Signer: public, Server: s.serverName(host), Quota: quota, Clock: wallClock,
+		Directory: public, Signer: public, Server: s.serverName(host), Quota: quota, Clock: clock.Now,
 	})
 	if err != nil {
 		return err
@@ -119,7 +120,7 @@ func (p *program) up(ctx context.Context, f upFlags) (err error) {
 	r := s.records
 	packs := vaults.New(vaults.Config{
 		Ledgers: people, Chains: r, Index: r, Packs: r, Signer: public,
-		Retention: time.Duration(f.retention) * 24 * time.Hour, Clock: wallClock,
+		Retention: time.Duration(f.retention) * 24 * time.Hour, Clock: clock.Now,
 	})
 	measured := server.NewMetrics(r.Totals, public.Status)
 	stop, stopped := context.WithCancel(context.Background())
@@ -134,7 +135,7 @@ func (p *program) up(ctx context.Context, f upFlags) (err error) {
 			RetentionDays: f.retention, MaxPack: api.MaxPack,
 		},
 	})
-	certificate, err := s.keys.certificate(host, wallClock())
+	certificate, err := s.keys.certificate(host, clock.Now())
 	if err != nil {
 		return err
 	}

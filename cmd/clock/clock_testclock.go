@@ -3,7 +3,7 @@
 
 //go:build testclock
 
-package main
+package clock
 
 import (
 	"os"
@@ -11,11 +11,11 @@ import (
 	"time"
 )
 
-// wallClock reads the clock that a test holds: a file, named in the environment,
+// Now reads the clock that a test holds: a file, named in the environment,
 // with how far it is from the machine's, as in -30h; it runs as the machine's does.
 // Without a file it is the machine's. No program that is handed out has the tag
 // testclock.
-func wallClock() time.Time {
+func Now() time.Time {
 	name := os.Getenv("SOLEKEY_TEST_CLOCK")
 	if name == "" {
 		return time.Now()
